@@ -1,0 +1,70 @@
+"""HDLC frames as meters push them (IEC 62056-46, frame format type 3):
+
+    7E | A·S·length (2) | destination | source | control | HCS (2) | information | FCS (2) | 7E
+
+The length delimits; nothing is byte-stuffed, a 7E inside is data. Addresses have 1, 2 or 4 octets, the last with its
+low bit set. S: the next frame continues this one. The first (or only) information field begins with LLC E6 E6/E7 00.
+Frames may share a flag. Frames without information (links being set up) are of no interest and pass as noise.
+"""
+
+from __future__ import annotations
+
+import re
+
+from edge_agent.link import apdu, crc
+from edge_agent.link.errors import LinkError
+from edge_agent.link.frame import Frame, More, cut_short
+
+FLAG, SEGMENTED = 0x7E, 0x08
+ODD, EVEN = (b"[" + b"".join(b"\\x%02x" % octet for octet in range(low, 256, 2)) + b"]" for low in (1, 0))
+ADDRESS = b"(?:" + ODD + b"|" + EVEN + ODD + b"|" + EVEN + b"{3}" + ODD + b")"
+HEADER = re.compile(b"\x7e([\xa0-\xaf].)" + ADDRESS + ADDRESS + b"(.)..", re.DOTALL)
+LONGEST_HEADER = 14
+USUAL_CONTROL = frozenset((0x03, 0x13, 0x10))  # UI without and with final bit, I: what meters push with
+TRAILER = 3  # FCS and closing flag
+
+
+def cut(buffer: bytearray, start: int) -> Frame | More | None:
+    """The frame whose opening flag is at ``start``."""
+    have = len(buffer)
+    header = HEADER.match(buffer, start)
+    if header is None:
+        due = start + LONGEST_HEADER
+        return More(due) if have < due and not _hopeless(buffer, start) else None
+    end = start + (int.from_bytes(header[1], "big") & 0x7FF) + 2
+    info = header.end()
+    if end <= info + TRAILER:
+        return None
+    head_holds = crc.x25_holds(buffer[start + 1 : info])
+    if have < end:
+        begun = head_holds or header[2][0] in USUAL_CONTROL
+        error = cut_short("hdlc", start, have, end)
+        return More(end, _frame(buffer, header, have, error) if begun else None)
+    reason, offset = _damage(buffer, header, end, head_holds)
+    if reason is None:
+        return _frame(buffer, header, end)
+    return _frame(buffer, header, end, LinkError(reason, offset=offset, layer="hdlc")) if reason else None
+
+
+def _hopeless(buffer: bytearray, start: int) -> bool:
+    return len(buffer) > start + 1 and buffer[start + 1] & 0xF0 != 0xA0
+
+
+def _damage(buffer: bytearray, header: re.Match[bytes], end: int, head_holds: bool) -> tuple[str | None, int]:
+    """Why the frame is refused and at which byte; an empty reason where it never was a frame."""
+    start, info = header.span()
+    frame_holds = crc.x25_holds(buffer[start + 1 : end - 1])
+    closed = buffer[end - 1] == FLAG
+    if not head_holds:
+        begun = frame_holds or closed or header[2][0] in USUAL_CONTROL
+        return ("header check sequence does not fit" if begun else ""), info - 2 - start
+    if not closed:
+        return f"{buffer[end - 1]:02X} where the closing flag is due", end - 1 - start
+    return (None if frame_holds else "frame check sequence does not fit"), end - TRAILER - start
+
+
+def _frame(buffer: bytearray, header: re.Match[bytes], end: int, error: LinkError | None = None) -> Frame:
+    llc = apdu.LLC.match(buffer, header.end())
+    data = bytes(buffer[llc.end() if llc else header.end() : end - TRAILER])
+    last = not header[1][0] & SEGMENTED
+    return Frame("hdlc", header.start(), end, data, bool(llc) or apdu.begins(data), last, error=error)
