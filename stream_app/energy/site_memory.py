@@ -1,0 +1,235 @@
+"""What is remembered of a site, and its form in the changelog.
+
+A registry correction or late data may reopen any quarter of the last weeks, and a balance is always computed from all
+members. So a site remembers its quarters whole, each small: a quarter is an object only from when it is touched until
+the next commit, then JSON of some hundred bytes; two hours after a block of six hours has ended its 24 quarters become
+one compressed blob, in which what repeats (titles, points, a silent meter's MISSING) costs next to nothing. A block
+leaves after ``kept_days`` if nothing in it is missing, after ``LOST_MS`` in any case; so a revision is never forgotten
+while it may have a successor.
+
+Changelog keys (the site last, as it may hold any character):
+
+====================  ================================================================================
+``h|site``            head: source offset, first, through, folded
+``r|site``            the registry rows in force, to see what a new directory changes, also after a restart
+``q|start|site``      a quarter that is not folded
+``b|start|site``      a folded block
+====================  ================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from stream_app.energy.quality import METHODS, QUALITIES, QUARTER_MS
+from stream_app.energy.site import Part, Quarter, Rows
+from stream_app.registry.model import Member, Point, Site
+
+BLOCK_MS: Final = 24 * QUARTER_MS
+FOLD_AFTER_MS: Final = 7_200_000  # nearly all revisions come within the grace period, few after two hours
+DAY_MS: Final = 86_400_000
+LOST_MS: Final = 400 * DAY_MS  # a yearly settlement and its month of grace
+
+Change = tuple[bytes, bytes | None]
+
+
+class SiteMemory:
+    """One site.
+
+    ``first``: start of the first quarter that has a record, None while nothing is known; ``through``: all quarters
+    before it have all their records; ``folded``: quarters before it live in blocks; ``offset``: the last source record
+    taken; ``complete``: quarters after ``through`` known to have all their records, only to save a look.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_gone",
+        "_live",
+        "_packed",
+        "_rows_changed",
+        "complete",
+        "first",
+        "folded",
+        "name",
+        "offset",
+        "rows",
+        "through",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows = Rows()
+        self.offset = -1
+        self.first: int | None = None
+        self.through = 0
+        self.folded = 0
+        self.complete: set[int] = set()
+        self._live: dict[int, Quarter] = {}
+        self._packed: dict[int, bytes] = {}
+        self._blocks: dict[int, bytes] = {}
+        self._gone: list[int] = []
+        self._rows_changed = False
+
+    def begin(self, start: int) -> bool:
+        """There is to be a record from this quarter on. True if that is news."""
+        if self.first is None:
+            self.first, self.through, self.folded = start, start, _block(start)
+            return True
+        if start < self.first:
+            self.first = start
+            self.look_again(start)
+            return True
+        return False
+
+    def look_again(self, start: int) -> None:
+        """Records may be lacking from this quarter on."""
+        self.through = min(self.through, start)
+        self.folded = min(self.folded, _block(start))
+
+    def adopt(self, rows: Rows) -> None:
+        """Put new registry rows in force."""
+        self.rows = rows
+        self.complete.clear()
+        self._rows_changed = True
+
+    def open(self, start: int) -> Quarter:
+        """The quarter that begins at ``start``, to be changed; an empty one if nothing is held."""
+        if start not in self._live:
+            packed = self._packed.get(start)
+            if packed is not None:
+                self._live[start] = _unpack(json.loads(packed))
+            else:
+                self._open_block(_block(start))
+        return self._live.setdefault(start, Quarter(start))
+
+    def _open_block(self, block: int) -> None:
+        """A block is written as a whole, so it is opened as a whole; what is packed of its time is newer."""
+        for entry in _load(self._blocks.get(block)):
+            if entry[0] not in self._packed:
+                self._live.setdefault(entry[0], _unpack(entry))
+
+    def holds(self, start: int) -> bool:
+        """Is anything remembered of the time around ``start``?"""
+        return start in self._live or start in self._packed or _block(start) in self._blocks
+
+    def starts(self) -> list[int]:
+        """Every quarter of which something may be held, in order of time."""
+        folded = {block + i * QUARTER_MS for block in self._blocks for i in range(BLOCK_MS // QUARTER_MS)}
+        return sorted(folded.union(self._live, self._packed))
+
+    def fold(self, clock: int) -> Iterator[int]:
+        """Move ``folded`` on as far as the clock allows; yields each block that has come to be folded."""
+        while self.folded + BLOCK_MS <= min(self.through, clock - FOLD_AFTER_MS):
+            yield self.folded
+            self.folded += BLOCK_MS
+
+    def quarters_of(self, block: int) -> list[Quarter]:
+        """What a folded block holds."""
+        return [_unpack(entry) for entry in _load(self._blocks.get(block))]
+
+    def forget(self, block: int) -> None:
+        """Let a block go."""
+        if self._blocks.pop(block, None) is not None:
+            self._gone.append(block)
+
+    def changes(self) -> list[Change]:
+        """Changelog records for what was touched since the last call."""
+        changed: list[Change] = []
+        name = self.name.encode()
+        moved: defaultdict[int, dict[int, list[Any]]] = defaultdict(dict)
+        for start, quarter in self._live.items():
+            if not (quarter.parts or quarter.series):
+                continue
+            entry = _pack(quarter)
+            if start < self.folded:
+                moved[_block(start)][start] = entry
+            else:
+                self._packed[start] = _dump(entry)
+                changed.append((b"q|%d|%b" % (start, name), self._packed[start]))
+        for start in [start for start in self._packed if start < self.folded]:
+            moved[_block(start)].setdefault(start, json.loads(self._packed.pop(start)))
+            changed.append((b"q|%d|%b" % (start, name), None))
+        self._live.clear()
+        for block, entries in moved.items():
+            merged = {entry[0]: entry for entry in _load(self._blocks.get(block))} | entries
+            self._blocks[block] = zlib.compress(_dump([merged[start] for start in sorted(merged)]))
+            changed.append((b"b|%d|%b" % (block, name), self._blocks[block]))
+        changed += [(b"b|%d|%b" % (block, name), None) for block in self._gone if block not in self._blocks]
+        self._gone.clear()
+        if self._rows_changed:
+            changed.append((b"r|%b" % name, _dump(self.rows)))
+            self._rows_changed = False
+        changed.append((b"h|%b" % name, _dump([self.offset, self.first, self.through, self.folded])))
+        return changed
+
+    def restore(self, kind: bytes, at: int, value: bytes) -> None:
+        """Take one changelog value: ``kind`` is the letter of its key, ``at`` the time in it."""
+        if kind == b"q":
+            self._packed[at] = value
+        elif kind == b"b":
+            self._blocks[at] = value
+        elif kind == b"r":
+            site, points, members = json.loads(value)
+            self.rows = Rows(
+                Site(*site) if site else None,
+                tuple(Point._make(row)._replace(quantities=tuple(row[10])) for row in points),
+                tuple(Member(*row) for row in members),
+            )
+        else:
+            self.offset, self.first, self.through, self.folded = json.loads(value)
+
+
+def _block(start: int) -> int:
+    return start // BLOCK_MS * BLOCK_MS
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _load(block: bytes | None) -> list[list[Any]]:
+    entries: list[list[Any]] = json.loads(zlib.decompress(block)) if block else []
+    return entries
+
+
+def _pack(quarter: Quarter) -> list[Any]:
+    start = quarter.start
+    return [
+        start,
+        [
+            [
+                title,
+                quantity,
+                since - start,
+                until - start,
+                amount,
+                QUALITIES.index(quality),
+                METHODS.index(method),
+                *rest,
+            ]
+            for (title, quantity, since, until), (amount, quality, method, *rest) in quarter.parts.items()
+        ],
+        [[*series, revision, series in quarter.adjusted] for series, revision in quarter.series.items()],
+        quarter.balance,
+        quarter.allocations,
+    ]
+
+
+def _unpack(entry: list[Any]) -> Quarter:
+    start, parts, series, balance, allocations = entry
+    quarter = Quarter(start)
+    for title, quantity, since, until, amount, quality, method, *rest in parts:
+        quarter.parts[title, quantity, start + since, start + until] = Part(
+            amount, QUALITIES[quality], METHODS[method], *rest
+        )
+    for point, quantity, revision, adjusted in series:
+        quarter.series[point, quantity] = revision
+        if adjusted:
+            quarter.adjusted.add((point, quantity))
+    quarter.balance = balance
+    quarter.allocations = allocations
+    return quarter
