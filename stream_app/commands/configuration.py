@@ -1,0 +1,29 @@
+"""The options every command has for its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_app.settings import Settings, SettingsError, load_settings, show_settings
+
+Config = Annotated[
+    Path | None, typer.Option("--config", envvar="CIP_CONFIG", help="Settings, TOML; CIP_… variables win over it.")
+]
+PrintConfig = Annotated[bool, typer.Option("--print-config", help="Show the settings in force and exit.")]
+
+
+def settings_or_exit(config: Path | None, print_config: bool = False) -> Settings:
+    """The settings. Exits with 2 and every problem named if they cannot be used, with 0 after showing them."""
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(2) from None
+    if print_config:
+        typer.echo(show_settings(settings), nl=False)
+        raise typer.Exit(0)
+    return settings

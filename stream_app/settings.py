@@ -1,0 +1,242 @@
+"""What a worker and the commands need to know, from one TOML file and the environment.
+
+``CIP_KAFKA__BOOTSTRAP`` stands for ``bootstrap`` in ``[kafka]`` and wins over the file. Secrets are never values, only
+paths to files, so that printing the settings shows none. These classes are the reference of every key and default.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import time
+import tomllib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from stream_app.topics import Topic, Topics
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; ``problems`` names each key and what is wrong with it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _without_credentials(url: str) -> str:
+    if not re.fullmatch(r"(https?|mock)://[^\s@]+", url):
+        raise ValueError("wanted http(s)://host[:port][/path]; credentials go into username and password_file")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_without_credentials)]
+
+
+class Section(BaseModel):
+    """A table of the TOML file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Kafka(Section):
+    """``[kafka]``: how to reach the brokers."""
+
+    bootstrap: str = Field("localhost:9092", min_length=1, description="host:port, several separated by commas")
+    prefix: str = Field("cip", pattern=r"^[A-Za-z0-9_-]+$", description="first part of every topic's name")
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ca_file: FilePath | None = Field(None, description="PEM; without one, the system's authorities")
+    certificate_file: FilePath | None = Field(None, description="PEM of the client, for mutual TLS")
+    key_file: FilePath | None = Field(None, description="PEM of the client's private key")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.security.startswith("SASL") and not (self.username and self.password_file):
+            raise ValueError(f"{self.security} needs username and password_file")
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+        return self
+
+    def aiokafka(self) -> dict[str, Any]:
+        """Arguments for every aiokafka client. Reads the files."""
+        arguments: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.security}
+        if self.security.endswith("SSL"):
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.certificate_file:
+                context.load_cert_chain(self.certificate_file, self.key_file)
+            arguments["ssl_context"] = context
+        if self.security.startswith("SASL"):
+            arguments |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": _secret(self.password_file),
+            }
+        return arguments
+
+    def librdkafka(self) -> dict[str, Any]:
+        """Configuration of every confluent-kafka client. Reads the password's file."""
+        wanted = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": self.security,
+            "ssl.ca.location": self.ca_file and str(self.ca_file),
+            "ssl.certificate.location": self.certificate_file and str(self.certificate_file),
+            "ssl.key.location": self.key_file and str(self.key_file),
+        }
+        if self.security.startswith("SASL"):
+            wanted |= {
+                "sasl.mechanism": self.mechanism,
+                "sasl.username": self.username,
+                "sasl.password": _secret(self.password_file),
+            }
+        return {key: value for key, value in wanted.items() if value is not None}
+
+
+class TopicLayout(Section):
+    """``[topics]``: how many partitions, how safe, how long. Partition counts must never change afterwards."""
+
+    partitions: int = Field(12, ge=1, description="of frames and all that is per meter: the most workers there can be")
+    meter_quarter_partitions: int = Field(12, ge=1, description="of meter-quarters and all that is per site")
+    replication: int | None = Field(None, ge=1, description="None: the broker's default")
+    retention_days: int | None = Field(None, ge=0, description="None: each topic's own; 0: for ever (simulated runs)")
+
+
+class Worker(Section):
+    """``[worker]``: the stream worker's process."""
+
+    application: str = Field("cipstream", pattern=r"^[A-Za-z0-9._-]+$", description="consumer group, transactional ids")
+    processing_guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    commit_interval_s: float = Field(0.5, gt=0, le=10)
+    web_bind: str = Field("127.0.0.1", description="address of health and metrics")
+    web_port: int = Field(6066, ge=0, le=65535)
+    session_timeout_s: float = Field(8, gt=0, description="silence after which another worker takes over")
+    heartbeat_s: float = Field(2, gt=0)
+    rebalance_timeout_s: float = Field(12, gt=0)
+
+
+class Energy(Section):
+    """``[energy]``: the rules' parameters."""
+
+    grace_minutes: int = Field(30, ge=1, description="after this, no data is MISSING and a boundary settled")
+    clock_tolerance_s: int = Field(300, ge=1, description="a meter's clock further off than this is not used")
+
+
+class Keys(Section):
+    """``[keys]``: where the keys of the meters come from."""
+
+    file: FilePath | None = Field(None, description="keys.csv, watched for changes")
+
+
+class SchemaRegistry(Section):
+    """``[schema_registry]``: where schema ids are looked up; without url, those of schemas/schema-ids.json hold."""
+
+    url: Url | None = None
+    username: str | None = None
+    password_file: FilePath | None = None
+    ca_file: FilePath | None = None
+
+
+class SimulatedClock(Section):
+    """``[simulated_clock]``: a run whose time is not ours, the same table as in the edge's file.
+
+    When the wall clock shows ``started``, it is ``origin``; from then on time passes ``speed`` times as fast.
+    """
+
+    origin: AwareDatetime
+    started: AwareDatetime
+    speed: float = Field(1.0, gt=0, le=900)
+
+    def at(self, wall_ms: int) -> int:
+        """Simulated epoch milliseconds when the wall clock shows ``wall_ms``."""
+        return _epoch_ms(self.origin) + round((wall_ms - _epoch_ms(self.started)) * self.speed)
+
+
+class Settings(BaseSettings):
+    """All of it. ``load_settings`` makes one."""
+
+    model_config = SettingsConfigDict(env_prefix="CIP_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    kafka: Kafka = Kafka()
+    topics: TopicLayout = TopicLayout()
+    worker: Worker = Worker()
+    energy: Energy = Energy()
+    keys: Keys = Keys()
+    schema_registry: SchemaRegistry = SchemaRegistry()
+    simulated_clock: SimulatedClock | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then the file: what ``load_settings`` hands over as arguments."""
+        return env_settings, init_settings
+
+    def topic_names(self) -> Topics:
+        """The topics under the configured prefix."""
+        return Topics(self.kafka.prefix)
+
+    def topic_specs(self) -> tuple[Topic, ...]:
+        """The topics as they shall be laid out."""
+        return self.topic_names().specs(**self.topics.model_dump())
+
+    def clock(self) -> Callable[[], int]:
+        """What tells the time, epoch milliseconds: the wall clock, or the simulated one."""
+        simulated = self.simulated_clock
+        return _wall_clock if simulated is None else lambda: simulated.at(_wall_clock())
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """The settings of ``file`` and the environment. Raises ``SettingsError`` with every problem there is."""
+    try:
+        values = tomllib.loads(file.read_text("utf-8")) if file else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError([f"{file}: {error}"]) from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError([f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]) from error
+
+
+def show_settings(settings: Settings) -> str:
+    """The settings in force, as TOML; what is unset is a comment."""
+    lines = []
+    for name, section in settings.model_dump(mode="json").items():
+        lines += ["", f"[{name}]" if section is not None else f"# [{name}]"]
+        lines += [
+            f"# {key} =" if value is None else f"{key} = {json.dumps(value)}" for key, value in (section or {}).items()
+        ]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _secret(file: Path | None) -> str | None:
+    return file.read_text("utf-8").rstrip("\r\n") if file else None
+
+
+def _epoch_ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,116 @@
+"""Settings from file and environment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stream_app.settings import Settings, SettingsError, load_settings, show_settings
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "stream.toml"
+
+
+def file_with(folder: Path, text: str) -> Path:
+    file = folder / "stream.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_example_says_the_defaults() -> None:
+    assert Settings() == load_settings(EXAMPLE)
+
+
+def test_every_commented_key_of_the_example_exists(tmp_path: Path) -> None:
+    text = re.sub(r"^# (\[|\w+ = )", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
+    values = load_settings(file_with(tmp_path, re.sub(r'"/[^"]+"', f'"{EXAMPLE}"', text)))
+
+    assert values.simulated_clock is not None
+    assert (3, 0) == (values.topics.replication, values.topics.retention_days)
+
+
+def test_the_environment_wins_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIP_KAFKA__BOOTSTRAP", "kafka:9093")
+    settings = load_settings(file_with(tmp_path, '[kafka]\nbootstrap = "file:1"\nprefix = "zev"\n'))
+
+    assert ("kafka:9093", "zev") == (settings.kafka.bootstrap, settings.kafka.prefix)
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    text = '[kafka]\nbootstap = "x"\nca_file = "/nowhere/ca.pem"\n[topics]\npartitions = 0\n[wroker]\n'
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file_with(tmp_path, text))
+
+    assert ["kafka.ca_file", "kafka.bootstap", "topics.partitions", "wroker"] == [
+        problem.partition(":")[0] for problem in refused.value.problems
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param('[kafka]\nsecurity = "SASL_SSL"', "needs username and password_file", id="sasl-without-user"),
+        pytest.param('[schema_registry]\nurl = "http://me:secret@host"', "credentials go into", id="password-in-url"),
+        pytest.param("[simulated_clock]\norigin = 2026-01-01T00:00:00", "timezone", id="time-without-zone"),
+        pytest.param("[kafka", "stream.toml", id="no-toml"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_reason(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file_with(tmp_path, text))
+
+    assert any(problem in said for said in refused.value.problems)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_what_is_shown_can_be_loaded_again_and_holds_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    text = f"""
+[kafka]
+security = "SASL_PLAINTEXT"
+username = "me"
+password_file = "{tmp_path}/password"
+[simulated_clock]
+origin = 2026-03-29T00:00:00Z
+started = 2026-11-02T08:00:00Z
+speed = 60
+"""
+    settings = load_settings(file_with(tmp_path, text))
+    shown = show_settings(settings)
+
+    assert settings == load_settings(file_with(tmp_path, shown))
+    assert "hunter2" not in shown
+
+
+def test_clients_get_the_password_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    text = f'[kafka]\nsecurity = "SASL_SSL"\nusername = "me"\npassword_file = "{tmp_path}/password"\n'
+    kafka = load_settings(file_with(tmp_path, text)).kafka
+
+    assert ("hunter2", "SASL_SSL", "me") == (
+        kafka.aiokafka()["sasl_plain_password"],
+        kafka.aiokafka()["security_protocol"],
+        kafka.librdkafka()["sasl.username"],
+    )
+    assert kafka.librdkafka()["sasl.password"] == "hunter2"
+    assert kafka.aiokafka()["ssl_context"].check_hostname
+
+
+def test_settings_do_not_change_after_loading() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().kafka.bootstrap = "elsewhere:1"  # type: ignore[misc]
+
+
+def test_simulated_time_starts_at_its_origin_and_runs_at_its_speed(tmp_path: Path) -> None:
+    text = "[simulated_clock]\norigin = 1970-01-02T00:00:00Z\nstarted = 2026-11-02T08:00:00Z\nspeed = 900\n"
+    simulated = load_settings(file_with(tmp_path, text)).simulated_clock
+    started = 1_793_606_400_000
+
+    assert simulated is not None
+    assert [86_400_000, 86_400_000 + 900_000] == [simulated.at(started), simulated.at(started + 1000)]
