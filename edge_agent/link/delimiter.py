@@ -13,14 +13,23 @@ import re
 
 from edge_agent.link import apdu, gbt, hdlc, mbus, p1, wrapper
 from edge_agent.link.assembly import Assembly
+from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import Cutter, Frame, More, Refused, Telegram
 
 SOUND: dict[int, Cutter] = {mbus.START: mbus.cut, hdlc.FLAG: hdlc.cut, ord("/"): p1.cut}  # forms that check themselves
+CIP_SAPS = b"\x01\x67"  # management logical device to client 103 (KSMW 4.2.1)
+LOOK_BACK = 3
 PLAIN_APDUS = (*apdu.TAGS, 0xE6)
 
 
 def _envelope_of_p1(buffer: bytearray, start: int) -> Frame | More | None:
     return apdu.cut_envelope(buffer, start, link="p1")
+
+
+def _unframed_envelope(buffer: bytearray, start: int) -> Frame | More | None:
+    """An envelope by itself. Behind an LLC or the SAPs of M-Bus it is the inside of a frame whose checks failed."""
+    inside = apdu.LLC.match(buffer, max(start - 3, 0), start) or buffer.endswith(CIP_SAPS, 0, start)
+    return None if inside else apdu.cut_envelope(buffer, start)
 
 
 STARTS: dict[str, dict[int, Cutter]] = {
@@ -39,7 +48,7 @@ STARTS["auto"] = {
     **SOUND,
     p1.SLASH_WITH_PARITY: p1.cut_with_parity,
     0x00: wrapper.cut,
-    apdu.GENERAL_GLO: apdu.cut_envelope,
+    apdu.GENERAL_GLO: _unframed_envelope,
 }
 # What only counts right after silence or a telegram: it has neither a checksum nor a length.
 STARTS_AFTER_SILENCE: dict[str, dict[int, Cutter]] = {
@@ -76,6 +85,8 @@ class Delimiter:
     def idle(self) -> list[Telegram | Refused]:
         """The line has been silent for longer than a pause inside a telegram, or has ended: nothing stays open."""
         done = self._run(silent=True) + self._assembly.end()
+        self._buffer.clear()
+        self._at = self._taken = self._need = 0
         self._fresh = True
         return done
 
@@ -84,9 +95,11 @@ class Delimiter:
         self._need = 0
         while self._step(silent, done):
             pass
-        decided = self._at
-        del self._buffer[:decided]
-        self._at, self._taken, self._need = 0, max(self._taken - decided, 0), max(self._need - decided, 0)
+        settled = max(self._at - LOOK_BACK, 0)
+        del self._buffer[:settled]
+        self._at -= settled
+        self._taken -= settled
+        self._need -= settled
         return done
 
     def _step(self, silent: bool, done: list[Telegram | Refused]) -> bool:
@@ -104,9 +117,14 @@ class Delimiter:
         if isinstance(end, More):
             self._need = end.need
             return False
-        if end < verdict.end and verdict.error is None:
-            self._skip_to(end)
-            return True
+        if end < verdict.end:
+            if verdict.error is None:
+                self._skip_to(end)
+                return True
+            broken_off = LinkError(
+                "another frame begins inside this one", offset=end - verdict.start, layer=verdict.link
+            )
+            verdict = verdict._replace(error=broken_off)
         shared = self._at < self._taken
         done += self._assembly.add(verdict, bytes(self._buffer[self._at : end]), shared)
         self._taken = end

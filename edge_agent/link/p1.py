@@ -22,7 +22,7 @@ NEXT_TELEGRAM = re.compile(IDENT.pattern + rb"\r?\n")
 SEALED_BODY = re.compile(rb"\r?\n(?:\xdb|(?=\x00))" + apdu.SEALED, re.DOTALL)
 BEGUN_SEALED_BODY = re.compile(rb"\r?(?:\n(?:\xdb|\x00).{0,13})?\Z", re.DOTALL)
 TAIL = re.compile(rb"\n!([0-9A-Fa-f]{0,5})(\r?\n|\r\Z)?")
-BEGUN_TAIL = re.compile(rb"\n!(?:[0-9A-Fa-f]{0,4}|(?:[0-9A-Fa-f]{4})?\r)\Z")
+BEGUN_TAIL = re.compile(rb"\n![0-9A-Fa-f]{0,5}\r?\Z")
 CRC_LINE = re.compile(rb"!(?:[0-9A-Fa-f]{4})?\r?\n")
 BEGUN_CRC_LINE = re.compile(rb"(?:!(?:[0-9A-Fa-f]{0,4}|(?:[0-9A-Fa-f]{4})?\r))?\Z")
 LONGEST_TAIL = 8

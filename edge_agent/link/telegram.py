@@ -1,20 +1,34 @@
 """One telegram back from its captured bytes, as the worker needs it for every record.
 
-The ``Delimiter`` defines what a telegram is. ``reread`` takes a short way through captures in which everything is in
-its place, and hands all others to it.
+The ``Delimiter`` defines what a telegram is. ``reread`` knows a short way through captures in which every frame,
+segment and block is in its place, and hands all others to it.
 """
 
 from __future__ import annotations
 
+from binascii import crc_hqx
+from collections.abc import Callable, Sequence
+
+from edge_agent.link import apdu, gbt, hdlc, mbus, wrapper
+from edge_agent.link.crc import MIRROR, X25_RESIDUE, X25_START
 from edge_agent.link.delimiter import STARTS, Delimiter
 from edge_agent.link.errors import LinkError
-from edge_agent.link.frame import Refused, Telegram
+from edge_agent.link.frame import MAX_TELEGRAM, Refused, Telegram
 
+LLC = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
 __all__ = ["Refused", "Telegram", "reread"]
 
 
 def reread(captured: bytes, link: str = "auto") -> Telegram:
     """The one telegram in ``captured``. Raises the error family where there is none, a broken one or more."""
+    short_way = SHORT_WAYS.get((link, captured[:1]))
+    if short_way and len(captured) <= MAX_TELEGRAM and (whole := short_way[1](captured)):
+        title = whole[2:10] if whole.startswith(b"\xdb\x08") and len(whole) > 9 else apdu.title_of(whole)
+        return Telegram(short_way[0], captured, whole, title)
+    return _careful(captured, link)
+
+
+def _careful(captured: bytes, link: str) -> Telegram:
     if link not in STARTS:
         raise LinkError(f"no link is called {link!r}")
     delimiter = Delimiter(link)
@@ -26,5 +40,119 @@ def reread(captured: bytes, link: str = "auto") -> Telegram:
         case [Telegram() as telegram]:
             return telegram
         case []:
-            raise LinkError("no telegram begins here", offset=0, layer=link)
+            raise nothing_in(captured, link)
     raise LinkError(f"{len(found)} telegrams in one record", offset=len(found[0].captured), layer=link)
+
+
+def nothing_in(data: bytes, link: str) -> LinkError:
+    """The refusal of bytes in which no telegram begins anywhere."""
+    hint = "; all are below 80: is the line read with seven data bits?" if data.isascii() else ""
+    return LinkError(f"no telegram begins in {len(data)} bytes{hint}", offset=0, layer=link)
+
+
+def _hdlc(captured: bytes) -> bytes | None:
+    """The APDU of HDLC frames of one kind, one after the other up to the last byte."""
+    first = hdlc.HEADER.match(captured)
+    if first is None:
+        return None
+    mirrored = captured.translate(MIRROR)
+    # Control and length differ between the frames of a telegram, the addresses do not.
+    size, header_size, addresses = len(captured), first.end(), captured[3 : first.end() - 3]
+    checked = b""  # the frames of one telegram mostly have one and the same header
+    fields: list[bytes] = []
+    at, more = 0, 0
+    while at < size - header_size - hdlc.TRAILER:
+        info = at + header_size
+        end = at + ((captured[at + 1] & 7) << 8 | captured[at + 2]) + 2
+        if not info + hdlc.TRAILER < end <= size or captured[end - 1] != hdlc.FLAG:
+            return None
+        header = captured[at:info]
+        if header != checked:
+            if captured[at] != hdlc.FLAG or header[1] & 0xF0 != 0xA0 or header[3:-3] != addresses:
+                return None
+            if crc_hqx(mirrored[at + 1 : info], X25_START) != X25_RESIDUE:
+                return None
+            checked = header
+        if crc_hqx(mirrored[info : end - 1], X25_RESIDUE) != X25_RESIDUE:
+            return None
+        fields.append(captured[info : end - hdlc.TRAILER])
+        more = more << 1 | (header[1] >> 3 & 1)
+        at = end if end < size and captured[end] == hdlc.FLAG else end - 1
+    if at != size - 1 or fields[0][:3] not in LLC or len(fields[0]) == 3:
+        return None
+    fields[0] = fields[0][3:]
+    return _joined(fields, more)
+
+
+def _joined(fields: list[bytes], more: int) -> bytes | None:
+    """Information fields → APDU; ``more`` holds the segmentation bits, the first frame's highest."""
+    if fields[0][0] == gbt.TAG:
+        return None if more else _blocks(fields)
+    whole = fields[0]
+    if len(fields) > 1:
+        if any(apdu.LLC.match(field) or apdu.begins(field) for field in fields[1:]):
+            return None
+        whole = b"".join(fields)
+    in_order = more == (1 << len(fields)) - 2
+    return whole if in_order and LLC[0] not in whole and LLC[1] not in whole else None
+
+
+def _blocks(fields: Sequence[bytes]) -> bytes | None:
+    """Blocks 1, 2, 3 … n, one in each field, the last marked as such."""
+    parts = []
+    number = 0
+    for number, field in enumerate(fields, 1):
+        size, start = (field[6], 7) if len(field) > 7 and field[6] < 0x80 else (len(field) - 8, 8)
+        if len(field) != start + size or (start == 8 and field[6:8] != bytes((0x81, size & 0xFF))):
+            return None
+        if field[0] != gbt.TAG or field[2] << 8 | field[3] != number or (field[1] >= 0x80 and number != len(fields)):
+            return None
+        parts.append(field[start:])
+    return b"".join(parts) if fields[number - 1][1] >= 0x80 else None
+
+
+def _mbus(captured: bytes) -> bytes | None:
+    """The APDU of M-Bus segments 0, 1, 2 …, one after the other up to the last byte."""
+    size = len(captured)
+    parts: list[bytes] = []
+    at = 0
+    while at < size - 9:
+        octets = captured[at + 1]
+        end = at + octets + mbus.ENVELOPE + (256 if octets < mbus.SHORTEST else 0)
+        ci = captured[at + 6]
+        if captured[at] != mbus.START or captured[at + 2] != octets or captured[at + 3] != mbus.START:
+            return None
+        if not at + 11 < end <= size or captured[end - 1] != mbus.STOP or ci & 0xEF != len(parts):
+            return None
+        if sum(captured[at + 4 : end - 2]) & 0xFF != captured[end - 2]:
+            return None
+        parts.append(captured[at + 9 : end - 2])
+        at = end
+        if ci & mbus.FIN:
+            break
+    whole = b"".join(parts)
+    return whole if parts and at == size and ci & mbus.FIN and whole[0] != gbt.TAG else None
+
+
+def _envelope(captured: bytes) -> bytes | None:
+    """A ciphered APDU that is as long as it says."""
+    header = apdu.ENVELOPE.match(captured)
+    return captured if header and apdu.sealed_end(header) == len(captured) else None
+
+
+def _wrapped(captured: bytes) -> bytes | None:
+    """The ciphered APDU of a wrapper that is as long as both say."""
+    header = wrapper.HEADER.match(captured)
+    fits = header and int.from_bytes(header[1], "big") == len(captured) - wrapper.HEADER_LENGTH
+    return _envelope(captured[wrapper.HEADER_LENGTH :]) if fits else None
+
+
+SHORT_WAYS: dict[tuple[str, bytes], tuple[str, Callable[[bytes], bytes | None]]] = {
+    ("hdlc", b"\x7e"): ("hdlc", _hdlc),
+    ("auto", b"\x7e"): ("hdlc", _hdlc),
+    ("mbus", b"\x68"): ("mbus", _mbus),
+    ("auto", b"\x68"): ("mbus", _mbus),
+    ("p1", b"\xdb"): ("p1", _envelope),
+    ("apdu", b"\xdb"): ("apdu", _envelope),
+    ("wpdu", b"\x00"): ("wpdu", _wrapped),
+}
