@@ -1,0 +1,181 @@
+"""Deciphering pushes: AES-GCM as DLMS uses it (Green Book 9.2.7; KSMW §3.6.9).
+
+    DB | title length, title | length | security control | frame counter (4) | ciphertext [| tag (12)]
+
+The nonce is title ‖ frame counter; the associated data security control ‖ authentication key. DC (dedicated key) has
+the same form; C8 to D7 (service-specific) have no title, it must come from the port. A tag is verified wherever there
+is one. Without one (0x20) only the key stream is needed: GCM's counter mode is its own inverse.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import Final, NamedTuple, NewType
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from stream_app.dlms.errors import AuthenticationError, CipherHeaderError, PlaintextError
+
+EncryptionKey = NewType("EncryptionKey", bytes)
+AuthenticationKey = NewType("AuthenticationKey", bytes)
+
+KEY_OCTETS: Final = 16
+TITLE_OCTETS: Final = 8
+TAG_OCTETS: Final = 12  # of GCM's 16 (Green Book 9.2.3.3.7.2)
+HEAD_OCTETS: Final = 5  # security control and frame counter
+
+AUTHENTICATED: Final = 0x10
+ENCRYPTED: Final = 0x20
+BROADCAST: Final = 0x40
+COMPRESSED: Final = 0x80
+SUITE: Final = 0x0F
+LAST_GCM_128_SUITE: Final = 1  # suites 0 and 1 are both AES-GCM-128; 2 takes longer keys
+
+TITLED: Final = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
+UNTITLED: Final = range(0xC8, 0xD8)  # service-specific glo and ded ciphering, the event notifications among them
+UNREADABLE: Final = {0xDD: "general-ciphering", 0xDF: "general-signing"}
+
+
+class MeterKeys:
+    """The keys of one meter in one version, with the cipher object made from them. Never shows key material."""
+
+    __slots__ = ("authentication", "cipher", "encryption", "version")
+
+    def __init__(self, encryption: EncryptionKey, authentication: AuthenticationKey | None, version: int = 1) -> None:
+        self.encryption = encryption
+        self.authentication = authentication
+        self.version = version
+        self.cipher = AESGCM(encryption)
+
+    def __repr__(self) -> str:
+        return f"MeterKeys(version={self.version}, authentication={self.authentication is not None})"
+
+
+class Sealed(NamedTuple):
+    """A ciphered APDU with its header read: ``apdu[start:end]`` is the body, the tag follows where there is one."""
+
+    apdu: bytes
+    title: bytes
+    security_control: int
+    frame_counter: int
+    start: int
+    end: int
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the body is ciphertext."""
+        return bool(self.security_control & ENCRYPTED)
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the body carries a tag."""
+        return bool(self.security_control & AUTHENTICATED)
+
+
+def read_header(apdu: bytes, title: bytes = b"") -> Sealed | None:
+    """The ciphering header of ``apdu``; None if it is not ciphered. ``title`` stands in for one the meter leaves empty.
+
+    Raises ``CipherHeaderError``.
+    """
+    if not apdu:
+        raise CipherHeaderError("no APDU", offset=0)
+    tag = apdu[0]
+    if tag in TITLED:
+        own, at = _title(apdu)
+    elif tag in UNTITLED:
+        own, at = b"", 1
+    elif tag in UNREADABLE:
+        raise CipherHeaderError(f"{UNREADABLE[tag]} is not used on customer ports and not read", offset=0)
+    else:
+        return None
+    length, start = _length(apdu, at)
+    if start + length != len(apdu):
+        raise CipherHeaderError(f"length says {length} octets, {len(apdu) - start} follow", offset=at)
+    if length < HEAD_OCTETS:
+        raise CipherHeaderError("too short for security control and frame counter", offset=start)
+    control = apdu[start]
+    if control != ENCRYPTED and control != ENCRYPTED | AUTHENTICATED:
+        _check_control(control, start)
+    end = len(apdu) - (TAG_OCTETS if control & AUTHENTICATED else 0)
+    body = start + HEAD_OCTETS
+    if end < body:
+        raise CipherHeaderError("too short for its tag", offset=body)
+    title = own or title
+    if len(title) != TITLE_OCTETS:
+        raise CipherHeaderError("the system title is empty and the port names none", offset=1)
+    return Sealed(apdu, title, control, int.from_bytes(apdu[start + 1 : body], "big"), body, end)
+
+
+def unseal(sealed: Sealed, keys: MeterKeys) -> bytes:
+    """The plaintext of a ciphered APDU, its tag verified where it has one.
+
+    Raises ``AuthenticationError``, and ``PlaintextError`` where a gateway left the header over a body already clear.
+    """
+    apdu, title, control, _, start, end = sealed
+    nonce = title + apdu[start - 4 : start]
+    body = apdu[start:end]
+    if control & AUTHENTICATED:
+        return _verified(sealed, keys, nonce, body)
+    if _looks_clear(body):
+        raise PlaintextError("ciphering header over a body that is already clear", offset=start)
+    return keys.cipher.encrypt(nonce, body, None)[:-16]
+
+
+def _verified(sealed: Sealed, keys: MeterKeys, nonce: bytes, body: bytes) -> bytes:
+    """Green Book 9.2.3.3.7.3, table 40: what is authenticated depends on whether it is encrypted too."""
+    if keys.authentication is None:
+        raise AuthenticationError("there is a tag and no authentication key to verify it with", offset=sealed.end)
+    associated = bytes((sealed.security_control,)) + keys.authentication
+    if sealed.encrypted:
+        plaintext = keys.cipher.encrypt(nonce, body, None)[:-16]
+        tag = keys.cipher.encrypt(nonce, plaintext, associated)[-16:]
+    else:
+        plaintext = body
+        tag = keys.cipher.encrypt(nonce, b"", associated + body)
+    if not compare_digest(tag[:TAG_OCTETS], sealed.apdu[sealed.end :]):
+        clear = sealed.encrypted and _looks_clear(body)
+        reason = "tag does not verify: the body is already clear" if clear else "tag does not verify"
+        raise AuthenticationError(reason, offset=sealed.end)
+    return plaintext
+
+
+def _title(apdu: bytes) -> tuple[bytes, int]:
+    """System title and where the next field begins; one maker repeats the length inside the field (DB 09 08 …)."""
+    length = apdu[1] if len(apdu) > 1 else 0
+    end = 2 + length
+    if length == TITLE_OCTETS + 1 and apdu[2:3] == b"\x08":
+        return apdu[3:end], end
+    if length not in (0, TITLE_OCTETS):
+        raise CipherHeaderError(f"a system title has {TITLE_OCTETS} octets, not {length}", offset=1)
+    return apdu[2:end], end
+
+
+def _length(apdu: bytes, at: int) -> tuple[int, int]:
+    """A definite length, minimal or not (X.690 8.1.3), and where the content begins."""
+    if at >= len(apdu):
+        raise CipherHeaderError("ends inside the header", offset=len(apdu))
+    first = apdu[at]
+    if first < 0x80:
+        return first, at + 1
+    end = at + 1 + (first & 0x7F)
+    if first == 0x80 or first > 0x84 or end > len(apdu):
+        raise CipherHeaderError(f"length octet {first:02X} cannot be", offset=at)
+    return int.from_bytes(apdu[at + 1 : end], "big"), end
+
+
+def _check_control(control: int, at: int) -> None:
+    for bit, reason in (
+        (COMPRESSED, "compressed bodies are not read"),
+        (BROADCAST, "names a broadcast key, and none is configured"),
+    ):
+        if control & bit:
+            raise CipherHeaderError(f"security control {control:02X} {reason}", offset=at)
+    if control & SUITE > LAST_GCM_128_SUITE:
+        raise CipherHeaderError(f"security control {control:02X}: suite {control & SUITE} is not read", offset=at)
+    if not control & (ENCRYPTED | AUTHENTICATED):
+        raise CipherHeaderError(f"security control {control:02X} neither encrypts nor authenticates", offset=at)
+
+
+def _looks_clear(body: bytes) -> bool:
+    """A data-notification with a date-time of our century: ciphertext looks so once in 2³²."""
+    return body[:1] == b"\x0f" and body[5:7] in (b"\x0c\x07", b"\x09\x0c")

@@ -1,0 +1,193 @@
+"""What the wire does not say, by name: the operators' push lists, the makers' scales, the zone of the meter's clock.
+
+Format of the two JSON files: ``push_lists/README.md``. The packaged ones are read once, an operator's own laid over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfoNotFoundError
+
+from stream_app.dlms.clock import Zone
+from stream_app.dlms.errors import ProfileError
+from stream_app.dlms.obis import NO_CODE, Obis, parse
+
+ROLES: Final = frozenset({
+    "register", "id", "clock", "text", "time", "date", "ignore", "scaler_unit", "identification", "device_type",
+    "capture_time",
+})  # fmt: skip
+NAMED_ROLES: Final = frozenset({
+    "register", "id", "scaler_unit", "identification", "device_type", "capture_time",
+})  # fmt: skip
+FILES: Final = ("push_lists.json", "scale_profiles.json")
+
+
+class Item(NamedTuple):
+    """One value of a push list. ``scale`` is a power of ten, None: ask the scale profile."""
+
+    role: str
+    obis: Obis
+    scale: int | None
+    unit: str
+
+
+class PushList(NamedTuple):
+    """The values of a push in order."""
+
+    name: str
+    items: tuple[Item, ...]
+
+
+class Scale(NamedTuple):
+    """Power of ten and unit of a quantity; None and empty where nobody knows."""
+
+    scale: int | None
+    unit: str
+
+
+UNKNOWN: Final = Scale(None, "")
+
+
+class ScaleProfile(NamedTuple):
+    """A maker's scales by ``C.D.E``, or ``C.D.*`` for every E."""
+
+    name: str
+    rules: dict[str, Scale]
+
+    def of(self, quantity: str) -> Scale:
+        """The scale of ``C.D.E``."""
+        rule = self.rules.get(quantity)
+        return rule if rule is not None else self.rules.get(quantity[: quantity.rindex(".")] + ".*", UNKNOWN)
+
+
+class Profile:
+    """How one meter's pushes are to be read. Compared by identity; ``Definitions.profile`` makes each only once."""
+
+    __slots__ = ("push_list", "scales", "zone")
+
+    def __init__(self, push_list: PushList | None, scales: ScaleProfile | None, zone: Zone | None) -> None:
+        self.push_list = push_list
+        self.scales = scales
+        self.zone = zone
+
+    def scale(self, quantity: str) -> Scale:
+        """The scale of ``C.D.E`` where the wire has none."""
+        return UNKNOWN if self.scales is None else self.scales.of(quantity)
+
+
+class Definitions:
+    """Push lists and scale profiles by name."""
+
+    def __init__(self, push_lists: Mapping[str, Any], scale_profiles: Mapping[str, Any]) -> None:
+        """Take parsed JSON. Raises ``ValueError`` with everything that is wrong, one problem a line."""
+        problems: list[str] = []
+        self.push_lists = {name: _push_list(name, raw, problems) for name, raw in push_lists.items()}
+        self.scale_profiles = {name: _scale_profile(name, raw, problems) for name, raw in scale_profiles.items()}
+        if problems:
+            raise ValueError("\n".join(problems))
+        self._profiles: dict[tuple[str | None, str | None, str | None], Profile] = {}
+
+    def with_own(self, push_lists: Mapping[str, Any], scale_profiles: Mapping[str, Any]) -> Definitions:
+        """These and an operator's own, which win over the packaged ones of the same name."""
+        own = Definitions(push_lists, scale_profiles)
+        own.push_lists = self.push_lists | own.push_lists
+        own.scale_profiles = self.scale_profiles | own.scale_profiles
+        return own
+
+    def profile(
+        self, *, push_list: str | None = None, scale_profile: str | None = None, timezone: str | None = None
+    ) -> Profile:
+        """The profile of these names, one object for the same names. Raises ``ProfileError`` for an unknown one."""
+        names = (push_list or None, scale_profile or None, timezone or None)
+        profile = self._profiles.get(names)
+        if profile is None:
+            profile = Profile(
+                _named(self.push_lists, names[0], "push list"),
+                _named(self.scale_profiles, names[1], "scale profile"),
+                None if names[2] is None else _zone(names[2]),
+            )
+            self._profiles[names] = profile
+        return profile
+
+
+@cache
+def packaged() -> Definitions:
+    """The push lists and scale profiles that come with cipstream."""
+    folder = files("stream_app.dlms") / "push_lists"
+    return Definitions(*(json.loads((folder / name).read_text(encoding="utf-8")) for name in FILES))
+
+
+def load(folder: Path) -> Definitions:
+    """The packaged definitions and those of a folder, either file of which may be missing. Raises ``ValueError``."""
+    own = [json.loads(path.read_text(encoding="utf-8")) if (path := folder / name).exists() else {} for name in FILES]
+    return packaged().with_own(*own)
+
+
+def _named(known: Mapping[str, Any], name: str | None, what: str) -> Any:
+    if name is None:
+        return None
+    if name not in known:
+        raise ProfileError(f"there is no {what} {name!r}")
+    return known[name]
+
+
+def _zone(name: str) -> Zone:
+    try:
+        return Zone(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ProfileError(f"there is no time zone {name!r}") from error
+
+
+def _push_list(name: str, raw: Any, problems: list[str]) -> PushList:
+    items = raw.get("items") if isinstance(raw, dict) else None
+    if not isinstance(items, list):
+        problems.append(f"push list {name!r}: has no list of items")
+        return PushList(name, ())
+    return PushList(
+        name, tuple([_item(f"push list {name!r}, item {n}", one, problems) for n, one in enumerate(items, 1)])
+    )
+
+
+def _item(where: str, raw: Any, problems: list[str]) -> Item:
+    raw = raw if isinstance(raw, dict) else {}
+    role, code = raw.get("role"), raw.get("obis")
+    if role not in ROLES:
+        problems.append(f"{where}: role {role!r} is none of {', '.join(sorted(ROLES))}")
+    if role in NAMED_ROLES and not code:
+        problems.append(f"{where}: a {role} needs an OBIS code")
+    try:
+        obis = parse(code) if code else NO_CODE
+    except (TypeError, ValueError) as error:
+        problems.append(f"{where}: {error}")
+        obis = NO_CODE
+    return Item(str(role), obis, *_scale(where, raw, problems))
+
+
+def _scale_profile(name: str, raw: Any, problems: list[str]) -> ScaleProfile:
+    rules = raw.get("rules") if isinstance(raw, dict) else None
+    if not isinstance(rules, dict):
+        problems.append(f"scale profile {name!r}: has no rules")
+        return ScaleProfile(name, {})
+    where = f"scale profile {name!r}"
+    return ScaleProfile(name, {code: _scale(f"{where}, {code}", rule, problems) for code, rule in rules.items()})
+
+
+def _scale(where: str, raw: Any, problems: list[str]) -> Scale:
+    """``"0.01"`` is the power of ten -2."""
+    factor, unit = raw.get("scale"), raw.get("unit") or ""
+    if factor is None:
+        return Scale(None, unit)
+    try:
+        sign, digits, exponent = Decimal(str(factor)).normalize().as_tuple()
+    except InvalidOperation:
+        sign, digits, exponent = 1, (), 0
+    if sign or digits != (1,) or not isinstance(exponent, int):
+        problems.append(f"{where}: scale {factor!r} is no power of ten")
+        return Scale(None, unit)
+    return Scale(exponent, unit)

@@ -1,0 +1,142 @@
+"""P1 telegrams (DSMR 5.0.2 P1; EN 62056-21 mode D): lines of ``OBIS(value)…`` between an ident line and ``!CRC``.
+
+    0-1:24.2.1(230102161005W)(00000.141*m3)      a sub-meter's register with its own capture time
+
+Digits become integers, kilo units base units: ``000005.650*kWh`` is 5650 Wh. A line that is no object is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from edge_agent.link.crc import arc
+from stream_app.dlms.clock import MeterTime, p1_time
+from stream_app.dlms.definitions import Profile
+from stream_app.dlms.errors import EncodingError
+from stream_app.dlms.identity import Form, IdObject
+from stream_app.dlms.layout import Layouts, Push, Register
+from stream_app.dlms.obis import Kind, Obis, parse
+from stream_app.dlms.units import p1_unit
+
+MAX_DIGITS: Final = 18  # what 64 bits hold
+
+_OBJECT: Final = re.compile(rb"([0-9.:*-]{5,24})((?:\([^()]*\))+)")
+_VALUE: Final = re.compile(rb"\(([^()]*)\)")
+_NUMBER: Final = re.compile(rb"(-?)(\d{1,16})(?:\.(\d{1,9}))?(?:\*([A-Za-z0-9]{1,6}))?")
+_CONTINUED: Final = re.compile(rb"\r?\n(?=\()")  # DSMR 3 puts a value on a line of its own
+_CRC: Final = re.compile(rb"![0-9A-Fa-f]{4}")
+
+
+def read_text(text: bytes, profile: Profile, layouts: Layouts) -> Push:
+    """The push in a P1 telegram. Raises ``EncodingError``."""
+    end = text.rfind(b"\n!") + 1
+    if not end:
+        raise EncodingError("the text has no end", offset=len(text), layer="p1")
+    check = text[end : end + 5]
+    if _CRC.fullmatch(check) and int(check[1:], 16) != arc(text[: end + 1]):
+        raise EncodingError("the text's CRC does not fit", offset=end, layer="p1")
+    reading = Reading(profile)
+    at = text.index(b"\n") + 1
+    for line in _CONTINUED.sub(b"", text[at:end]).split(b"\n"):
+        if line.strip(b"\r\0 "):
+            reading.line(line.rstrip(b"\r "), at)
+        at += len(line) + 1
+    return reading.push(layouts)
+
+
+class Reading:
+    """One telegram being read."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.registers: list[Register] = []
+        self.values: list[int] = []
+        self.ids: list[tuple[IdObject, bytes]] = []
+        self.captures: list[tuple[str, MeterTime]] = []
+        self.time: MeterTime | None = None
+        self.split: dict[str, bytes] = {}
+
+    def line(self, line: bytes, at: int) -> None:
+        """One line."""
+        match = _OBJECT.fullmatch(line)
+        try:
+            if match is None:
+                raise ValueError("the line is no object")
+            one = parse(match[1].decode("ascii"))
+            handler = HANDLERS.get(one.quantity) or KINDS.get(one.kind)
+            if handler is not None:
+                handler(self, one, _VALUE.findall(match[2]))
+        except ValueError as error:
+            reason = error.reason if isinstance(error, EncodingError) else str(error)
+            raise EncodingError(reason, offset=at, layer="p1") from error
+
+    def clock(self, one: Obis, values: list[bytes]) -> None:
+        """The telegram's time."""
+        if values[0]:
+            self.time = p1_time(values[0], self.profile.zone)
+
+    def half_of_time(self, one: Obis, values: list[bytes]) -> None:
+        """Time (0.9.1) and date (0.9.2) apart, on meters that send no clock."""
+        self.split[one.quantity] = values[0]
+
+    def identity(self, one: Obis, values: list[bytes]) -> None:
+        """An id: hex digits of characters by the standard, plain on some meters."""
+        self.ids.append((IdObject(one.name), _characters(values[0])))
+
+    def device_type(self, one: Obis, values: list[bytes]) -> None:
+        """What hangs on an M-Bus channel."""
+        if values[0].isdigit() and int(values[0]) < 256:
+            self.ids.append((IdObject(one.name, Form.DEVICE_TYPE), bytes((int(values[0]),))))
+
+    def register(self, one: Obis, values: list[bytes]) -> None:
+        """A number, with a capture time in front where the meter behind it has its own."""
+        if not values[-1]:
+            return
+        match = _NUMBER.fullmatch(values[-1])
+        if match is None or len(values) > 2:
+            raise ValueError(f"register {one.name} has no value that can be read")
+        sign, whole, decimals, unit = (group or b"" for group in match.groups())
+        name, power = p1_unit(unit.decode("ascii")) if unit else ("1", 0)
+        self.registers.append(Register(one.name, power - len(decimals), name))
+        self.values.append(int(sign + whole + decimals))
+        if len(values) == 2 and values[0]:
+            self.captures.append((one.name, p1_time(values[0], self.profile.zone)))
+
+    def push(self, layouts: Layouts) -> Push:
+        """All of it."""
+        time = self.time
+        if time is None and len(self.split) == 2:
+            time = p1_time(self.split["0.9.2"] + self.split["0.9.1"], self.profile.zone)
+        layout = layouts.of(None, self.registers, [one for one, _ in self.ids], [name for name, _ in self.captures])
+        return Push(
+            layout,
+            tuple(self.values),
+            tuple([raw for _, raw in self.ids]),
+            time,
+            None,
+            tuple([t for _, t in self.captures]),
+        )
+
+
+def _characters(value: bytes) -> bytes:
+    try:
+        characters = bytes.fromhex(value.decode("ascii"))
+    except ValueError:
+        return value
+    return characters if characters.isascii() and characters.decode("ascii").isprintable() else value
+
+
+Handler = Callable[[Reading, Obis, list[bytes]], None]
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "0.9.1": Reading.half_of_time,
+    "0.9.2": Reading.half_of_time,
+    "24.1.0": Reading.device_type,
+}
+KINDS: Final[dict[Kind, Handler]] = {
+    Kind.CLOCK: Reading.clock,
+    Kind.ID: Reading.identity,
+    Kind.REGISTER: Reading.register,
+}
