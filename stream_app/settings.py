@@ -40,7 +40,7 @@ class SettingsError(Exception):
 
 
 def _without_credentials(url: str) -> str:
-    if not re.fullmatch(r"(https?|mock)://[^\s@]+", url):
+    if not re.fullmatch(r"https?://[^\s@]+", url):
         raise ValueError("wanted http(s)://host[:port][/path]; credentials go into username and password_file")
     return url
 

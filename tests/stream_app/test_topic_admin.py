@@ -1,0 +1,60 @@
+"""Topics of a real broker, compared and made right."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from stream_app.topic_admin import apply, differences
+from stream_app.topics import Topic, Topics
+from tests.kafka_broker import KafkaBroker, unique
+
+
+@pytest.fixture
+def admin(kafka: KafkaBroker) -> AdminClient:
+    return AdminClient({"bootstrap.servers": kafka.bootstrap})
+
+
+@pytest.mark.kafka
+def test_everything_missing_is_created_and_then_nothing_differs(admin: AdminClient) -> None:
+    wanted = Topics(unique("made")).specs(partitions=3, meter_quarter_partitions=2, replication=1)
+
+    assert {topic.name for topic in wanted} == {mended.topic.name for mended in apply(admin, wanted) if mended.missing}
+    assert [] == differences(admin, wanted)
+    assert [] == apply(admin, wanted)
+
+
+@pytest.mark.kafka
+def test_a_config_that_differs_is_named_and_set(admin: AdminClient) -> None:
+    prefix = unique("config")
+    apply(admin, Topics(prefix).specs(1, 1))
+    wanted = Topics(prefix).specs(1, 1, retention_days=0)
+
+    found = [str(difference) for difference in differences(admin, wanted)]
+
+    assert f"{prefix}.frames.v1 has retention.ms 2592000000, wanted -1" in found
+    assert len(found) == 5
+    assert found == [str(mended) for mended in apply(admin, wanted)]
+    assert [] == differences(admin, wanted)
+
+
+@pytest.mark.kafka
+def test_a_wrong_number_of_partitions_is_named_and_left_alone(admin: AdminClient) -> None:
+    name = unique("count")
+    apply(admin, [Topic(name, 2, 1, {})])
+    wanted = [Topic(name, 3, 1, {})]
+
+    assert [] == apply(admin, wanted)
+    assert [f"{name} has 2 partitions, wanted 3"] == [str(difference) for difference in differences(admin, wanted)]
+
+
+def test_a_broker_that_tells_no_configs_is_compared_by_names_and_counts() -> None:
+    """The one inside librdkafka, which `make demo` runs on."""
+    holder = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    broker = next(iter(holder.list_topics(timeout=5).brokers.values()))
+    holder.list_topics("mock.frames.v1", timeout=5)  # asking creates it, with four partitions
+    admin = AdminClient({"bootstrap.servers": f"{broker.host}:{broker.port}"})
+    wanted = Topics("mock").specs(partitions=4)[:2]
+
+    assert ["mock.readings.v1 is missing"] == [str(found) for found in differences(admin, wanted, configs=False)]
