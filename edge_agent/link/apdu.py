@@ -37,7 +37,7 @@ def sealed_end(header: re.Match[bytes]) -> int:
     return header.end() - 1 + int.from_bytes(octets, "big")
 
 
-def begins(data: bytes) -> bool:
+def begins(data: bytes | bytearray) -> bool:
     """Whether a push or a ciphered APDU plausibly begins here."""
     return bool(ENVELOPE.match(data) or PUSH.match(data))
 

@@ -10,6 +10,7 @@ from edge_agent.link import apdu, gbt
 from edge_agent.link.errors import MeterDataError, ReassemblyError
 from edge_agent.link.frame import MAX_TELEGRAM, Frame, Refused, Telegram
 
+SHORTEST_SEGMENT = 12  # an HDLC frame with one octet of information; HDLC segments carry no number
 SEGMENT_NUMBERS = 16  # the sequence of EN 13757-1 has four bits and rolls over
 
 
@@ -26,10 +27,10 @@ class Assembly:
         self._transfer = last_transfer or gbt.Transfer()
         self._error: MeterDataError | None = None
 
-    def add(self, frame: Frame, raw: bytes, shared: bool) -> list[Telegram | Refused]:
+    def add(self, frame: Frame, raw: bytes, gap: int | None) -> list[Telegram | Refused]:
         """Take a frame and its bytes; give back what it completes and what it shows to be broken.
 
-        ``shared``: its opening flag is the closing flag of the frame before.
+        ``gap``: noise since the frame before, in bytes; None where that one's closing flag is this one's opening flag.
         """
         done: list[Telegram | Refused] = []
         blocks = None if self._segments else gbt.blocks(frame.data)
@@ -39,10 +40,10 @@ class Assembly:
             if blocks and blocks[0].number > 1 and self._transfer.holds(blocks):
                 return done  # the end of the last transfer, sent twice
             self._begin()
-        offset = self._keep(frame, raw, shared)
+        offset = self._keep(frame, raw, gap)
         if self._error is None:
             try:
-                whole = self._join(frame)
+                whole = self._join(frame, gap or 0)
             except MeterDataError as error:
                 error.offset = offset + (error.offset or 0)
                 self._error = error
@@ -74,10 +75,10 @@ class Assembly:
         rolled_over = frame.number is not None and self._segments and len(self._segments) % SEGMENT_NUMBERS == 0
         return frame.first and not rolled_over
 
-    def _keep(self, frame: Frame, raw: bytes, shared: bool) -> int:
+    def _keep(self, frame: Frame, raw: bytes, gap: int | None) -> int:
         """Add the bytes to what is captured; where the frame begins in it."""
         self._link = frame.link
-        overlap = 1 if shared and self._captured else 0
+        overlap = 1 if gap is None and self._captured else 0
         offset = len(self._captured) - overlap
         if offset + len(raw) <= MAX_TELEGRAM:
             self._captured += raw[overlap:]
@@ -85,7 +86,7 @@ class Assembly:
             self._error = ReassemblyError("longer than any telegram", offset=offset, layer=frame.link)
         return offset
 
-    def _join(self, frame: Frame) -> bytes | None:
+    def _join(self, frame: Frame, gap: int) -> bytes | None:
         """The whole APDU, once the last segment and the last block are there."""
         if frame.error:
             raise frame.error
@@ -93,6 +94,8 @@ class Assembly:
         if frame.number is not None and frame.number != due % SEGMENT_NUMBERS:
             reason = f"segment {frame.number} where {due % SEGMENT_NUMBERS} is due"
             raise ReassemblyError(reason, offset=0, layer=frame.link)
+        if due and frame.number is None and gap >= SHORTEST_SEGMENT:
+            raise ReassemblyError(f"a segment may be among {gap} bytes of noise", offset=0, layer=frame.link)
         if not (due or frame.first or gbt.is_block(frame.data)):
             raise ReassemblyError("the beginning is missing", offset=0, layer=frame.link)
         self._segments.append(frame.data)
@@ -100,6 +103,10 @@ class Assembly:
             return None
         data = b"".join(self._segments)
         self._segments.clear()
+        header = apdu.ENVELOPE.match(data) if due else None
+        if header and apdu.sealed_end(header) != len(data):
+            reason = f"the segments hold {len(data)} bytes, the APDU in them has {apdu.sealed_end(header)}"
+            raise ReassemblyError(reason, offset=0, layer=frame.link)
         return self._transfer.add(data) if gbt.is_block(data) else data
 
     def _complete(self, whole: bytes) -> list[Telegram | Refused]:

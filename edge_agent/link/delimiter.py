@@ -32,6 +32,15 @@ def _unframed_envelope(buffer: bytearray, start: int) -> Frame | More | None:
     return None if inside else apdu.cut_envelope(buffer, start)
 
 
+def _likely_wrapper(buffer: bytearray, start: int) -> Frame | More | None:
+    """A wrapper on a line of unknown link: its version is little evidence, so what is inside must look like a push."""
+    verdict = wrapper.cut(buffer, start)
+    if verdict is None or apdu.begins(buffer[start + wrapper.HEADER_LENGTH :]):
+        return verdict
+    due = start + wrapper.HEADER_LENGTH + apdu.LONGEST_PUSH_HEADER
+    return More(due) if len(buffer) < due else None
+
+
 STARTS: dict[str, dict[int, Cutter]] = {
     "mbus": {mbus.START: mbus.cut},
     "hdlc": {hdlc.FLAG: hdlc.cut},
@@ -47,7 +56,7 @@ STARTS: dict[str, dict[int, Cutter]] = {
 STARTS["auto"] = {
     **SOUND,
     p1.SLASH_WITH_PARITY: p1.cut_with_parity,
-    0x00: wrapper.cut,
+    0x00: _likely_wrapper,
     apdu.GENERAL_GLO: _unframed_envelope,
 }
 # What only counts right after silence or a telegram: it has neither a checksum nor a length.
@@ -74,6 +83,7 @@ class Delimiter:
         self._at = 0  # everything before is decided
         self._taken = 0  # everything before belongs to a frame; one more than _at where the next may share its flag
         self._need = 0
+        self._discarded_before = 0  # the noise up to the last frame
         self._fresh = True
         self._assembly = Assembly()
 
@@ -125,8 +135,9 @@ class Delimiter:
                 "another frame begins inside this one", offset=end - verdict.start, layer=verdict.link
             )
             verdict = verdict._replace(error=broken_off)
-        shared = self._at < self._taken
-        done += self._assembly.add(verdict, bytes(self._buffer[self._at : end]), shared)
+        gap = None if self._at < self._taken else self.discarded - self._discarded_before
+        self._discarded_before = self.discarded
+        done += self._assembly.add(verdict, bytes(self._buffer[self._at : end]), gap)
         self._taken = end
         self._at = end - 1 if verdict.link == "hdlc" and self._buffer[end - 1] == hdlc.FLAG else end
         self._fresh = True
@@ -158,7 +169,8 @@ class Delimiter:
             inside = self._sound
         else:
             return frame.end
-        for at in range(frame.start + 1, frame.end - 1):
+        may_be_shared = frame.link == "hdlc" and self._buffer[frame.end - 1] == hdlc.FLAG
+        for at in range(frame.start + 1, frame.end - may_be_shared):
             if cut := inside.get(self._buffer[at]):
                 verdict = cut(self._buffer, at)
                 if isinstance(verdict, More):

@@ -40,27 +40,30 @@ def cut(buffer: bytearray, start: int) -> Frame | More | None:
         begun = head_holds or header[2][0] in USUAL_CONTROL
         error = cut_short("hdlc", start, have, end)
         return More(end, _frame(buffer, header, have, error) if begun else None)
-    reason, offset = _damage(buffer, header, end, head_holds)
-    if reason is None:
-        return _frame(buffer, header, end)
-    return _frame(buffer, header, end, LinkError(reason, offset=offset, layer="hdlc")) if reason else None
+    if not head_holds and not _begun(buffer, header, end):
+        return None
+    return _frame(buffer, header, end, _fault(buffer, header, end, head_holds))
 
 
 def _hopeless(buffer: bytearray, start: int) -> bool:
     return len(buffer) > start + 1 and buffer[start + 1] & 0xF0 != 0xA0
 
 
-def _damage(buffer: bytearray, header: re.Match[bytes], end: int, head_holds: bool) -> tuple[str | None, int]:
-    """Why the frame is refused and at which byte; an empty reason where it never was a frame."""
+def _begun(buffer: bytearray, header: re.Match[bytes], end: int) -> bool:
+    """Whether a frame with a wrong header check is one at all, and not two octets of noise."""
+    usual = header[2][0] in USUAL_CONTROL
+    return usual or buffer[end - 1] == FLAG or crc.x25_holds(buffer[header.start() + 1 : end - 1])
+
+
+def _fault(buffer: bytearray, header: re.Match[bytes], end: int, head_holds: bool) -> LinkError | None:
     start, info = header.span()
-    frame_holds = crc.x25_holds(buffer[start + 1 : end - 1])
-    closed = buffer[end - 1] == FLAG
     if not head_holds:
-        begun = frame_holds or closed or header[2][0] in USUAL_CONTROL
-        return ("header check sequence does not fit" if begun else ""), info - 2 - start
-    if not closed:
-        return f"{buffer[end - 1]:02X} where the closing flag is due", end - 1 - start
-    return (None if frame_holds else "frame check sequence does not fit"), end - TRAILER - start
+        return LinkError("header check sequence does not fit", offset=info - 2 - start, layer="hdlc")
+    if buffer[end - 1] != FLAG:
+        return LinkError(f"{buffer[end - 1]:02X} where the closing flag is due", offset=end - 1 - start, layer="hdlc")
+    if not crc.x25_holds(buffer[start + 1 : end - 1]):
+        return LinkError("frame check sequence does not fit", offset=end - TRAILER - start, layer="hdlc")
+    return None
 
 
 def _frame(buffer: bytearray, header: re.Match[bytes], end: int, error: LinkError | None = None) -> Frame:
