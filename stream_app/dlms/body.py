@@ -113,7 +113,7 @@ class Reading:
             elif index == last and node.tag in STRINGS:
                 self.sketch.id(node, NAMELESS)
             elif index == 0 and is_date_time(node):
-                self.sketch.time("clock", node)
+                self.sketch.time("clock", node.start, node.end)
             elif index or node.tag not in STRINGS:  # a string in front is the list's version
                 reason = f"value {index + 1} of {len(nodes)} ({node.type_name}) has no name: a push list is needed"
                 raise ProfileError(reason, offset=node.at)
@@ -175,7 +175,7 @@ class Reading:
         elif one.kind is Kind.ID and node.tag in STRINGS:
             self.sketch.id(node, one.name)
         elif one.kind is Kind.CLOCK and is_date_time(node):
-            self.sketch.time("clock", node)
+            self.sketch.time("clock", node.start, node.end)
         else:
             self.sketch.ignore(node)
 
@@ -231,9 +231,15 @@ ROLES: Final[dict[str, tuple[Callable[[Node], bool], Callable[[Sketch, Item, Nod
         lambda s, item, n: s.id(n, item.obis.name, Form.IDENTIFICATION),
     ),
     "device_type": (lambda n: n.tag == axdr.UNSIGNED, lambda s, item, n: s.id(n, item.obis.name, Form.DEVICE_TYPE)),
-    "clock": (is_date_time, lambda s, item, n: s.time("clock", n)),
-    "time": (lambda n: n.tag in (OCTET_STRING, axdr.TIME) and n.size == 4, lambda s, item, n: s.time("time", n)),
-    "date": (lambda n: n.tag in (OCTET_STRING, axdr.DATE) and n.size == 5, lambda s, item, n: s.time("date", n)),
+    "clock": (is_date_time, lambda s, item, n: s.time("clock", n.start, n.end)),
+    "time": (
+        lambda n: n.tag in (OCTET_STRING, axdr.TIME) and n.size == 4,
+        lambda s, item, n: s.time("time", n.start, n.end),
+    ),
+    "date": (
+        lambda n: n.tag in (OCTET_STRING, axdr.DATE) and n.size == 5,
+        lambda s, item, n: s.time("date", n.start, n.end),
+    ),
     "text": (lambda n: n.tag in STRINGS, lambda s, item, n: s.ignore(n)),
     "ignore": (lambda n: True, lambda s, item, n: s.ignore(n)),
 }

@@ -10,6 +10,7 @@ is one. Without one (0x20) only the key stream is needed: GCM's counter mode is 
 from __future__ import annotations
 
 from hmac import compare_digest
+from struct import Struct
 from typing import Final, NamedTuple, NewType
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,9 +30,19 @@ ENCRYPTED: Final = 0x20
 BROADCAST: Final = 0x40
 COMPRESSED: Final = 0x80
 SUITE: Final = 0x0F
-LAST_GCM_128_SUITE: Final = 1  # suites 0 and 1 are both AES-GCM-128; 2 takes longer keys
+SUITES: Final = (0, 1)  # both AES-GCM-128; suite 2 takes longer keys
+PROTECTIONS: Final = {  # security control: octets of tag
+    bits | suite: TAG_OCTETS if bits & AUTHENTICATED else 0
+    for bits in (AUTHENTICATED, ENCRYPTED, ENCRYPTED | AUTHENTICATED)
+    for suite in SUITES
+}
 
 TITLED: Final = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
+CLEAR_START: Final = b"\x0f"
+USUAL_TAG: Final = 0xDB08  # and the length of a title
+USUAL_HEADERS: Final = {0x81: Struct(">H8sxBBI"), 0x82: Struct(">H8sxHBI")}  # by the first octet of the length
+NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
+SHORTEST_USUAL: Final = 29  # such a header and a tag
 UNTITLED: Final = range(0xC8, 0xD8)  # service-specific glo and ded ciphering, the event notifications among them
 UNREADABLE: Final = {0xDD: "general-ciphering", 0xDF: "general-signing"}
 
@@ -39,13 +50,14 @@ UNREADABLE: Final = {0xDD: "general-ciphering", 0xDF: "general-signing"}
 class MeterKeys:
     """The keys of one meter in one version, with the cipher object made from them. Never shows key material."""
 
-    __slots__ = ("authentication", "cipher", "encryption", "version")
+    __slots__ = ("associated", "authentication", "cipher", "encryption", "version")
 
     def __init__(self, encryption: EncryptionKey, authentication: AuthenticationKey | None, version: int = 1) -> None:
         self.encryption = encryption
         self.authentication = authentication
         self.version = version
         self.cipher = AESGCM(encryption)
+        self.associated = {control: bytes((control,)) + (authentication or b"") for control in PROTECTIONS}
 
     def __repr__(self) -> str:
         return f"MeterKeys(version={self.version}, authentication={self.authentication is not None})"
@@ -77,6 +89,17 @@ def read_header(apdu: bytes, title: bytes = b"") -> Sealed | None:
 
     Raises ``CipherHeaderError``.
     """
+    size = len(apdu)
+    usual = USUAL_HEADERS.get(apdu[10]) if size > SHORTEST_USUAL else None
+    if usual is not None:
+        tag, own, length, control, counter = usual.unpack_from(apdu)
+        tag_octets = PROTECTIONS.get(control)
+        if tag == USUAL_TAG and tag_octets is not None and usual.size - HEAD_OCTETS + length == size:
+            return NEW_TUPLE(Sealed, (apdu, own, control, counter, usual.size, size - tag_octets))
+    return _careful_header(apdu, title)
+
+
+def _careful_header(apdu: bytes, title: bytes) -> Sealed | None:
     if not apdu:
         raise CipherHeaderError("no APDU", offset=0)
     tag = apdu[0]
@@ -94,9 +117,9 @@ def read_header(apdu: bytes, title: bytes = b"") -> Sealed | None:
     if length < HEAD_OCTETS:
         raise CipherHeaderError("too short for security control and frame counter", offset=start)
     control = apdu[start]
-    if control != ENCRYPTED and control != ENCRYPTED | AUTHENTICATED:
-        _check_control(control, start)
-    end = len(apdu) - (TAG_OCTETS if control & AUTHENTICATED else 0)
+    if control not in PROTECTIONS:
+        raise CipherHeaderError(f"security control {control:02X}: {_unread(control)}", offset=start)
+    end = len(apdu) - PROTECTIONS[control]
     body = start + HEAD_OCTETS
     if end < body:
         raise CipherHeaderError("too short for its tag", offset=body)
@@ -116,26 +139,26 @@ def unseal(sealed: Sealed, keys: MeterKeys) -> bytes:
     body = apdu[start:end]
     if control & AUTHENTICATED:
         return _verified(sealed, keys, nonce, body)
-    if _looks_clear(body):
+    if body.startswith(CLEAR_START) and _looks_clear(body):
         raise PlaintextError("ciphering header over a body that is already clear", offset=start)
     return keys.cipher.encrypt(nonce, body, None)[:-16]
 
 
 def _verified(sealed: Sealed, keys: MeterKeys, nonce: bytes, body: bytes) -> bytes:
     """Green Book 9.2.3.3.7.3, table 40: what is authenticated depends on whether it is encrypted too."""
+    end = sealed.end
     if keys.authentication is None:
-        raise AuthenticationError("there is a tag and no authentication key to verify it with", offset=sealed.end)
-    associated = bytes((sealed.security_control,)) + keys.authentication
-    if sealed.encrypted:
-        plaintext = keys.cipher.encrypt(nonce, body, None)[:-16]
-        tag = keys.cipher.encrypt(nonce, plaintext, associated)[-16:]
+        raise AuthenticationError("there is a tag and no authentication key to verify it with", offset=end)
+    encrypt, associated = keys.cipher.encrypt, keys.associated[sealed.security_control]
+    if sealed.security_control & ENCRYPTED:
+        plaintext = encrypt(nonce, body, None)[:-16]
+        tag = encrypt(nonce, plaintext, associated)[-16:-4]
     else:
         plaintext = body
-        tag = keys.cipher.encrypt(nonce, b"", associated + body)
-    if not compare_digest(tag[:TAG_OCTETS], sealed.apdu[sealed.end :]):
+        tag = encrypt(nonce, b"", associated + body)[:TAG_OCTETS]
+    if not compare_digest(tag, sealed.apdu[end:]):
         clear = sealed.encrypted and _looks_clear(body)
-        reason = "tag does not verify: the body is already clear" if clear else "tag does not verify"
-        raise AuthenticationError(reason, offset=sealed.end)
+        raise AuthenticationError(f"tag does not verify{': the body is already clear' * clear}", offset=end)
     return plaintext
 
 
@@ -163,19 +186,16 @@ def _length(apdu: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(apdu[at + 1 : end], "big"), end
 
 
-def _check_control(control: int, at: int) -> None:
-    for bit, reason in (
-        (COMPRESSED, "compressed bodies are not read"),
-        (BROADCAST, "names a broadcast key, and none is configured"),
-    ):
-        if control & bit:
-            raise CipherHeaderError(f"security control {control:02X} {reason}", offset=at)
-    if control & SUITE > LAST_GCM_128_SUITE:
-        raise CipherHeaderError(f"security control {control:02X}: suite {control & SUITE} is not read", offset=at)
-    if not control & (ENCRYPTED | AUTHENTICATED):
-        raise CipherHeaderError(f"security control {control:02X} neither encrypts nor authenticates", offset=at)
+def _unread(control: int) -> str:
+    if control & COMPRESSED:
+        return "compressed bodies are not read"
+    if control & BROADCAST:
+        return "names a broadcast key, and none is configured"
+    if control & SUITE not in SUITES:
+        return f"suite {control & SUITE} is not read"
+    return "neither encrypts nor authenticates"
 
 
 def _looks_clear(body: bytes) -> bool:
     """A data-notification with a date-time of our century: ciphertext looks so once in 2³²."""
-    return body[:1] == b"\x0f" and body[5:7] in (b"\x0c\x07", b"\x09\x0c")
+    return body.startswith(CLEAR_START) and body[5:7] in (b"\x0c\x07", b"\x09\x0c")

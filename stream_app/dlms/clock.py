@@ -9,7 +9,7 @@ set bit says anything.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
@@ -22,13 +22,16 @@ UNSPECIFIED_DEVIATION: Final = -0x8000
 MAX_DEVIATION: Final = 840  # minutes
 SUMMER_TIME: Final = 0x80
 UNSPECIFIED: Final = 0xFF
+UNSPECIFIED_YEAR: Final = 0xFFFF
+SPECIAL_DAY: Final = 0xFD  # month and day: change of the clock, last day of the month, unspecified
 DAY_MS: Final = 86_400_000
 EPOCH: Final = datetime(1970, 1, 1)  # of wall clocks
-EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+MILLISECOND: Final = timedelta(milliseconds=1)
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 MAX_DAYS: Final = 4096  # remembered per zone: eleven years
+MAX_TIMES: Final = 4096
 
-_DATE_TIME: Final = Struct(">4sx4BhB")
+_DATE_TIME: Final = Struct(">HBBx4BhB")  # the weekday is often wrong and never needed
 _P1: Final = re.compile(rb"(?:20)?(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)([SW]?)")
 
 
@@ -76,7 +79,7 @@ class Zone:
     def season_offset(self, local_ms: int, *, summer: bool) -> int:
         """What the zone is ahead of UTC in the summer or winter of that year, in milliseconds, whatever the date."""
         year = (EPOCH + timedelta(milliseconds=local_ms)).year
-        offsets = [self._offsets(_midnight(year, month, 1))[0] for month in (1, 7)]
+        offsets = [self._offsets(_wall_clock(year, month, 1))[0] for month in (1, 7)]
         return max(offsets) if summer else min(offsets)
 
     def _days_offset(self, day: int) -> int | None:
@@ -95,24 +98,24 @@ class Zone:
         return first, second
 
 
-def date_time(octets: bytes, zone: Zone | None, at: int) -> MeterTime | None:
-    """The time in twelve octets that lie at ``at``; None where date, hour or minute are left open.
+@lru_cache(maxsize=MAX_TIMES)
+def date_time(octets: bytes, zone: Zone | None) -> MeterTime | None:
+    """The time in twelve octets; None where date, hour or minute are left open.
 
-    Raises ``EncodingError`` for a date or time that cannot be.
+    Raises ``EncodingError`` for a date or time that cannot be. Remembered, for the meters of a fleet push in the same
+    second.
     """
-    day, hour, minute, second, hundredths, deviation, status = _DATE_TIME.unpack(octets)
-    midnight = _days_midnight(day)
-    if midnight is None or hour == UNSPECIFIED or minute == UNSPECIFIED:
+    year, month, day, hour, minute, second, hundredths, deviation, status = _DATE_TIME.unpack(octets)
+    if year == UNSPECIFIED_YEAR or max(month, day) >= SPECIAL_DAY or UNSPECIFIED in (hour, minute):
         return None
-    if second > 59 or hundredths > 99:
-        second = 0 if second == UNSPECIFIED else second
-        hundredths = 0 if hundredths == UNSPECIFIED else hundredths
-    if midnight < 0 or hour > 23 or minute > 59 or second > 59 or hundredths > 99:
-        raise EncodingError("no such date or time", offset=at)
-    local = midnight + hour * 3_600_000 + minute * 60_000 + second * 1000 + hundredths * 10
+    second = 0 if second == UNSPECIFIED else second
+    hundredths = 0 if hundredths == UNSPECIFIED else hundredths
+    local = _wall_clock(year, month, day, hour, minute, second) + hundredths * 10
+    if hundredths > 99:
+        raise EncodingError(f"no second has {hundredths} hundredths")
     if deviation != UNSPECIFIED_DEVIATION:
         if not -MAX_DEVIATION <= deviation <= MAX_DEVIATION:
-            raise EncodingError(f"no zone is {deviation} minutes from UTC", offset=at + 9)
+            raise EncodingError(f"no zone is {deviation} minutes from UTC")
         return MeterTime(local + deviation * 60_000, local, status, False)
     if zone is None:
         return MeterTime(None, local, status, False)
@@ -131,10 +134,7 @@ def p1_time(text: bytes, zone: Zone | None) -> MeterTime:
     if match is None:
         raise EncodingError("no P1 time stamp")
     year, month, day, hour, minute, second = (int(group) for group in match.groups()[:6])
-    midnight = _midnight(2000 + year, month, day)
-    if midnight < 0 or hour > 23 or minute > 59 or second > 59:
-        raise EncodingError("no such date or time")
-    local = midnight + hour * 3_600_000 + minute * 60_000 + second * 1000
+    local = _wall_clock(2000 + year, month, day, hour, minute, second)
     if zone is None:
         return MeterTime(None, local, None, False)
     if match[7]:
@@ -150,19 +150,11 @@ def iso(ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}" + (f".{hundredths:02}" if hundredths else "")
 
 
-@lru_cache(maxsize=1024)
-def _days_midnight(octets: bytes) -> int | None:
-    """Local midnight of year (2), month and day; None where left open, negative where there is no such day."""
-    year, month, day = octets[0] << 8 | octets[1], octets[2], octets[3]
-    if year == 0xFFFF or month >= 0xFD or day >= 0xFD:
-        return None
-    return _midnight(year, month, day)
-
-
-def _midnight(year: int, month: int, day: int) -> int:
+def _wall_clock(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        return -1
+        raise EncodingError(f"no meter lives in the year {year}")
     try:
-        return (date(year, month, day).toordinal() - EPOCH_ORDINAL) * DAY_MS
-    except ValueError:
-        return -1
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError as error:
+        raise EncodingError(f"no such date or time: {error}") from error
+    return (moment - EPOCH) // MILLISECOND

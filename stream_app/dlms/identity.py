@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -29,10 +29,11 @@ class Form(Enum):
 
 
 class IdObject(NamedTuple):
-    """An id's object: OBIS code and form."""
+    """An id's object: OBIS code, form, and where among a push's strings it is."""
 
     obis: str
-    form: Form = Form.TEXT
+    form: Form
+    place: int
 
 
 def text(octets: bytes) -> str:
@@ -52,28 +53,31 @@ RENDER: Final[dict[Form, Callable[[bytes], str]]] = {
 }
 
 
-def ids(objects: Sequence[IdObject], octets: Sequence[bytes]) -> dict[str, str]:
+def ids(objects: Iterable[IdObject], strings: Sequence[bytes]) -> dict[str, str]:
     """Rendered ids by OBIS code, without the empty ones."""
-    found = {o.obis: RENDER[o.form](raw) for o, raw in zip(objects, octets, strict=True) if o.form != Form.DEVICE_TYPE}
-    return {obis: name for obis, name in found.items() if name}
+    return _rendered([one for one in objects if one.form != Form.DEVICE_TYPE], strings)
 
 
-def device_types(objects: Sequence[IdObject], octets: Sequence[bytes]) -> dict[str, str]:
+def device_types(objects: Iterable[IdObject], strings: Sequence[bytes]) -> dict[str, str]:
     """Rendered M-Bus device types by OBIS code, without the unused channels."""
-    found = {o.obis: RENDER[o.form](raw) for o, raw in zip(objects, octets, strict=True) if o.form == Form.DEVICE_TYPE}
-    return {obis: name for obis, name in found.items() if name}
+    return _rendered([one for one in objects if one.form == Form.DEVICE_TYPE], strings)
 
 
-def ranking(objects: Sequence[IdObject]) -> tuple[int, ...]:
-    """Indices of the ids, the one that names the meter best first."""
-    indices = [index for index, one in enumerate(objects) if one.form != Form.DEVICE_TYPE]
-    return tuple(sorted(indices, key=lambda index: RANKS.get(objects[index].obis, SUB_METER_RANK)))
+def ranking(objects: Iterable[IdObject]) -> tuple[IdObject, ...]:
+    """The ids, the one that names the meter best first."""
+    named = [one for one in objects if one.form != Form.DEVICE_TYPE]
+    return tuple(sorted(named, key=lambda one: RANKS.get(one.obis, SUB_METER_RANK)))
 
 
-def first(objects: Sequence[IdObject], octets: Sequence[bytes], order: Sequence[int]) -> str | None:
-    """The first id in this order that is not empty."""
-    for index in order:
-        name = RENDER[objects[index].form](octets[index])
+def first(objects: Iterable[IdObject], strings: Sequence[bytes]) -> str | None:
+    """The first id that is not empty."""
+    for one in objects:
+        name = RENDER[one.form](strings[one.place])
         if name:
             return name
     return None
+
+
+def _rendered(objects: Iterable[IdObject], strings: Sequence[bytes]) -> dict[str, str]:
+    names = {one.obis: RENDER[one.form](strings[one.place]) for one in objects}
+    return {obis: name for obis, name in names.items() if name}

@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from stream_app.dlms import identity
 from stream_app.dlms.axdr import INTEGERS, Node
-from stream_app.dlms.clock import DATE_TIME_OCTETS, MeterTime, Zone, date_time
+from stream_app.dlms.clock import MeterTime, Zone, date_time
 from stream_app.dlms.identity import Form, IdObject
 
 MAX_LAYOUTS: Final = 1024  # a fleet has some dozens
-TIME_OCTETS: Final = {"header": DATE_TIME_OCTETS, "clock": DATE_TIME_OCTETS, "date": 5, "time": 4}
+NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
 OPEN_ZONE: Final = b"\x80\x00\xff"  # deviation and status unspecified
 
 
@@ -52,12 +52,13 @@ class Push(NamedTuple):
     """One push: ``values[i]`` is the raw integer of ``layout.registers[i]``.
 
     ``time`` is that of the header, without it that of the clock object, which is also in ``payload_clock``;
-    ``captured[i]`` the own capture time of the sub-meter register ``layout.captures[i]``. Ids are rendered on demand.
+    ``captured[i]`` the own capture time of the sub-meter register ``layout.captures[i]``. ``strings`` holds the ids as
+    they came, among the octets of the times; they are rendered on demand.
     """
 
     layout: Layout
     values: tuple[int, ...]
-    id_octets: tuple[bytes, ...]
+    strings: tuple[bytes, ...]
     time: MeterTime | None
     payload_clock: MeterTime | None = None
     captured: tuple[MeterTime | None, ...] = ()
@@ -65,48 +66,53 @@ class Push(NamedTuple):
     @property
     def ids(self) -> dict[str, str]:
         """Every id of the telegram by OBIS code; ``?`` where it has none."""
-        return identity.ids(self.layout.ids, self.id_octets)
+        return identity.ids(self.layout.ids, self.strings)
 
     @property
     def device_id(self) -> str | None:
         """The meter's own id."""
-        return identity.first(self.layout.ids, self.id_octets, self.layout.ranking)
+        return identity.first(self.layout.ranking, self.strings)
 
     @property
     def device_types(self) -> dict[str, str]:
         """What hangs on the M-Bus channels, by OBIS code of the channel (``0-1:24.1.0``)."""
-        return identity.device_types(self.layout.ids, self.id_octets)
+        return identity.device_types(self.layout.ids, self.strings)
 
 
 class Sketch:
-    """What the careful reader notes about one push: what lies where. Octets it does not note are constants."""
+    """What the careful reader notes about one push, from front to back. Octets it does not note are constants."""
 
     def __init__(self) -> None:
         self.name: str | None = None
-        self.registers: list[tuple[Node, Register]] = []
-        self.ids: list[tuple[Node, IdObject]] = []
-        self.captures: list[tuple[Node, str]] = []
-        self.times: dict[str, int] = {}  # where lies what: header, clock, date, time
+        self.numbers: list[tuple[int, int, str]] = []  # start, end, struct format character
+        self.registers: list[Register] = []
+        self.strings: list[tuple[int, int, str]] = []
+        self.ids: list[IdObject] = []
+        self.captures: list[str] = []
+        self.captured: list[int] = []  # index in ``strings`` of each
+        self.times: dict[str, int] = {}  # index in ``strings`` of header, clock, date, time
         self.free: list[tuple[int, int]] = []  # contents nobody reads
 
     def register(self, node: Node, obis: str, scale: int | None, unit: str) -> None:
         """An integer to be read."""
-        self.registers.append((node, Register(obis, scale, unit)))
+        self.numbers.append((node.start, node.end, INTEGERS[node.tag]))
+        self.registers.append(Register(obis, scale, unit))
 
     def id(self, node: Node, obis: str, form: Form = Form.TEXT) -> None:
         """Octets of an id."""
-        self.ids.append((node, IdObject(obis, form)))
+        self.ids.append(IdObject(obis, form, self._string(node.start, node.end)))
 
     def capture(self, node: Node, obis: str) -> None:
         """The own capture time of a sub-meter's register."""
-        self.captures.append((node, obis))
+        self.captures.append(obis)
+        self.captured.append(self._string(node.start, node.end))
 
-    def time(self, what: str, node: Node) -> None:
+    def time(self, what: str, start: int, end: int) -> None:
         """A time or part of it; the first of its kind counts."""
         if what in self.times:
-            self.ignore(node)
+            self.free.append((start, end))
         else:
-            self.times[what] = node.start
+            self.times[what] = self._string(start, end)
 
     def ignore(self, node: Node) -> None:
         """Let the contents of a value be anything of that shape."""
@@ -116,59 +122,62 @@ class Sketch:
         elif node.size:
             self.free.append((node.start, node.end))
 
+    def layout(self, layouts: Layouts) -> Layout:
+        """The layout of pushes like this."""
+        return layouts.of(self.name, self.registers, self.ids, self.captures)
+
+    def _string(self, start: int, end: int) -> int:
+        self.strings.append((start, end, f"{end - start}s"))
+        return len(self.strings) - 1
+
 
 class Template:
     """Constants and gaps of one shape of push."""
 
     __slots__ = (
-        "_captures",
-        "_clock",
-        "_constants",
-        "_expected",
-        "_header",
-        "_ids",
-        "_numbers",
-        "_split",
-        "_zone",
+        "_captured", "_clock", "_constants", "_expected", "_header", "_numbers", "_split", "_strings", "_zone",
         "layout",
-    )
+    )  # fmt: skip
 
     def __init__(self, data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> None:
         self.layout = layout
         self._zone = zone
-        numbers = [(node.start, node.end, INTEGERS[node.tag]) for node, _ in sketch.registers]
-        ids = [(node.start, node.end, f"{node.size}s") for node, _ in sketch.ids]
-        times = sketch.times
-        self._header, self._clock = times.get("header"), times.get("clock")
-        self._split = (times["date"], times["time"]) if "date" in times and "time" in times else None
-        self._captures = [node.start for node, _ in sketch.captures]
-        self._numbers = _picture(len(data), numbers)
-        self._ids = _picture(len(data), ids)
-        gaps = [gap[:2] for gap in numbers + ids] + sketch.free
-        gaps += [(times[what], times[what] + size) for what, size in TIME_OCTETS.items() if what in times]
-        gaps += [(at, at + DATE_TIME_OCTETS) for at in self._captures]
-        self._constants = _complement(len(data), gaps)
-        self._expected = self._constants.unpack(data)
+        self._numbers = _picture(len(data), sketch.numbers).unpack
+        self._strings = _picture(len(data), sketch.strings).unpack
+        gaps = [gap[:2] for gap in sketch.numbers + sketch.strings] + sketch.free
+        self._constants = _complement(len(data), gaps).unpack
+        self._expected = self._constants(data)
+        self._header, self._clock = sketch.times.get("header"), sketch.times.get("clock")
+        self._split = (sketch.times.get("date"), sketch.times.get("time"))
+        self._captured = sketch.captured
 
     def fill(self, data: bytes) -> Push | None:
         """The push in ``data``, None if it has another shape. ``data`` must be as long as the template.
 
         Raises ``EncodingError`` for a time that cannot be.
         """
-        if self._constants.unpack(data) != self._expected:
+        if self._constants(data) != self._expected:
             return None
-        time = None if self._header is None else self._time(data, self._header)
-        clock = None if self._clock is None else self._time(data, self._clock)
-        captured = tuple([self._time(data, at) for at in self._captures]) if self._captures else ()
+        strings = self._strings(data)
+        zone, header, clock = self._zone, self._header, self._clock
+        time = None if header is None else date_time(strings[header], zone)
+        if clock is None:
+            payload_clock = None
+        elif header is not None and strings[clock] == strings[header]:
+            payload_clock = time
+        else:
+            payload_clock = date_time(strings[clock], zone)
+        captured = tuple([date_time(strings[at], zone) for at in self._captured]) if self._captured else ()
         if time is None:
-            time = clock
-            if time is None and self._split is not None:
-                day, hour = self._split
-                time = date_time(data[day : day + 5] + data[hour : hour + 4] + OPEN_ZONE, self._zone, day)
-        return Push(self.layout, self._numbers.unpack(data), self._ids.unpack(data), time, clock, captured)
+            time = payload_clock or self._split_time(strings)
+        return NEW_TUPLE(Push, (self.layout, self._numbers(data), strings, time, payload_clock, captured))
 
-    def _time(self, data: bytes, at: int) -> MeterTime | None:
-        return date_time(data[at : at + DATE_TIME_OCTETS], self._zone, at)
+    def _split_time(self, strings: tuple[bytes, ...]) -> MeterTime | None:
+        """Date (5 octets) and time (4), where a list has them apart."""
+        date, time = self._split
+        return (
+            None if date is None or time is None else date_time(strings[date] + strings[time] + OPEN_ZONE, self._zone)
+        )
 
 
 class Layouts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream_app.dlms.axdr import OCTET_STRING, Cursor, Node
+from stream_app.dlms.axdr import OCTET_STRING, Cursor
 from stream_app.dlms.body import read_body
 from stream_app.dlms.clock import DATE_TIME_OCTETS, date_time
 from stream_app.dlms.definitions import Profile
@@ -61,13 +61,8 @@ class Reader:
         sketch = Sketch()
         cursor = read_notification_header(plaintext, sketch)
         read_body(cursor, profile, sketch)
-        layout = self.layouts.of(
-            sketch.name,
-            [register for _, register in sketch.registers],
-            [one for _, one in sketch.ids],
-            [obis for _, obis in sketch.captures],
-        )
-        return Template(plaintext, sketch, layout, profile.zone)
+        check_times(plaintext, sketch)
+        return Template(plaintext, sketch, sketch.layout(self.layouts), profile.zone)
 
     def _remember(self, template: Template, size: int, profile: Profile) -> None:
         if self._count >= MAX_TEMPLATES:
@@ -79,6 +74,17 @@ class Reader:
         if len(same_size) > MAX_SAME_SIZE:
             del same_size[MAX_SAME_SIZE:]
             self._count -= 1
+
+
+def check_times(plaintext: bytes, sketch: Sketch) -> None:
+    """Raises ``EncodingError`` with the place of a time in the body that cannot be."""
+    for index in [sketch.times.get("clock"), *sketch.captured]:
+        if index is not None:
+            start, end, _ = sketch.strings[index]
+            try:
+                date_time(plaintext[start:end], None)
+            except EncodingError as error:
+                raise EncodingError(error.reason, offset=start) from error
 
 
 def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
@@ -96,8 +102,8 @@ def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
             raise EncodingError(f"a date-time of {length} octets", offset=cursor.at - 1)
         start = cursor.take(length)
         if length:
-            date_time(plaintext[start : cursor.at], None, start)
-            sketch.time("header", Node(OCTET_STRING, start, start, cursor.at))
+            date_time(plaintext[start : cursor.at], None)
+            sketch.time("header", start, cursor.at)
     except EncodingError as error:
         raise PlaintextError(f"no push: {error.reason} (wrong key?)", offset=error.offset) from error
     return cursor

@@ -53,7 +53,8 @@ class Reading:
         self.profile = profile
         self.registers: list[Register] = []
         self.values: list[int] = []
-        self.ids: list[tuple[IdObject, bytes]] = []
+        self.ids: list[IdObject] = []
+        self.strings: list[bytes] = []
         self.captures: list[tuple[str, MeterTime]] = []
         self.time: MeterTime | None = None
         self.split: dict[str, bytes] = {}
@@ -83,12 +84,17 @@ class Reading:
 
     def identity(self, one: Obis, values: list[bytes]) -> None:
         """An id: hex digits of characters by the standard, plain on some meters."""
-        self.ids.append((IdObject(one.name), _characters(values[0])))
+        self.id(one, Form.TEXT, _characters(values[0]))
+
+    def id(self, one: Obis, form: Form, octets: bytes) -> None:
+        """Note an id."""
+        self.ids.append(IdObject(one.name, form, len(self.strings)))
+        self.strings.append(octets)
 
     def device_type(self, one: Obis, values: list[bytes]) -> None:
         """What hangs on an M-Bus channel."""
         if values[0].isdigit() and int(values[0]) < 256:
-            self.ids.append((IdObject(one.name, Form.DEVICE_TYPE), bytes((int(values[0]),))))
+            self.id(one, Form.DEVICE_TYPE, bytes((int(values[0]),)))
 
     def register(self, one: Obis, values: list[bytes]) -> None:
         """A number, with a capture time in front where the meter behind it has its own."""
@@ -109,15 +115,9 @@ class Reading:
         time = self.time
         if time is None and len(self.split) == 2:
             time = p1_time(self.split["0.9.2"] + self.split["0.9.1"], self.profile.zone)
-        layout = layouts.of(None, self.registers, [one for one, _ in self.ids], [name for name, _ in self.captures])
-        return Push(
-            layout,
-            tuple(self.values),
-            tuple([raw for _, raw in self.ids]),
-            time,
-            None,
-            tuple([t for _, t in self.captures]),
-        )
+        layout = layouts.of(None, self.registers, self.ids, [name for name, _ in self.captures])
+        captured = tuple([captured for _, captured in self.captures])
+        return Push(layout, tuple(self.values), tuple(self.strings), time, None, captured)
 
 
 def _characters(value: bytes) -> bytes:
