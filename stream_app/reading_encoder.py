@@ -25,14 +25,14 @@ CACHED = 2**17  # registers up to 10**9 fit; some 15 MB when full
 
 
 class Register(Protocol):
-    """A register as a telegram's layout names it: OBIS code, power of ten and unit, None where nobody tells."""
+    """A register as a telegram's layout names it; ``scale`` None and ``unit`` empty where nobody tells."""
 
     @property
     def obis(self) -> str: ...  # noqa: D102
     @property
     def scale(self) -> int | None: ...  # noqa: D102
     @property
-    def unit(self) -> str | None: ...  # noqa: D102
+    def unit(self) -> str: ...  # noqa: D102
 
 
 def _varint(bits: int) -> bytes:
@@ -209,7 +209,7 @@ class QuantityEncoder:
         for at in others:
             register = registers[at]
             self._add(constant + _string(register.obis), at)
-            constant = _optional_long(register.scale) + _optional_string(register.unit)
+            constant = _optional_long(register.scale) + _optional_string(register.unit or None)
         self._parts.append(constant + encode_long(0))
         self._scaled = [(place, slots[at].factor) for place, at in enumerate(self._order) if slots[at].factor != 1]
 

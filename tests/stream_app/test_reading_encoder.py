@@ -51,10 +51,10 @@ class Register(NamedTuple):
 
     obis: str
     scale: int | None
-    unit: str | None
+    unit: str
 
 
-GROUPS = st.sampled_from(["1-0", "1-1", "0-1", "%-%"])
+GROUPS = st.sampled_from(["1-0", "1-1", "0-1"])
 NAMED = st.builds(
     lambda group, entry, lift: Register(f"{group}:{entry[0]}", entry[1].exponent + lift, entry[1].unit),
     GROUPS,
@@ -65,7 +65,7 @@ UNNAMED = st.builds(
     Register,
     st.builds("{}:{}".format, GROUPS, st.sampled_from([*COLUMNS, "24.2.1", "9.9"])),
     st.none() | st.integers(-4, 3),
-    st.none() | st.sampled_from(["Wh", "V", "1", "m3", "%b"]),
+    st.sampled_from(["Wh", "V", "1", "m3", ""]),
 )
 REGISTERS = NAMED | UNNAMED
 
@@ -82,7 +82,7 @@ def reading(registers: list[Register], values: list[int]) -> Reading:
             if exponent is not None and exponent >= 0:
                 fields[column.field] = value * 10**exponent
                 continue
-        other.append(OtherValue(register.obis, value, register.scale, register.unit))
+        other.append(OtherValue(register.obis, value, register.scale, register.unit or None))
     return Reading(**PREFIX, **MOMENTS, time_source="GATEWAY", **fields, other=tuple(other))
 
 
