@@ -29,11 +29,10 @@ class Form(Enum):
 
 
 class IdObject(NamedTuple):
-    """An id's object: OBIS code, form, and where among a push's strings it is."""
+    """An id's object: OBIS code and form."""
 
     obis: str
     form: Form
-    place: int
 
 
 def text(octets: bytes) -> str:
@@ -53,31 +52,28 @@ RENDER: Final[dict[Form, Callable[[bytes], str]]] = {
 }
 
 
-def ids(objects: Iterable[IdObject], strings: Sequence[bytes]) -> dict[str, str]:
+def ids(objects: Sequence[IdObject], octets: Sequence[bytes]) -> dict[str, str]:
     """Rendered ids by OBIS code, without the empty ones."""
-    return _rendered([one for one in objects if one.form != Form.DEVICE_TYPE], strings)
+    return _rendered([pair for pair in zip(objects, octets, strict=True) if pair[0].form != Form.DEVICE_TYPE])
 
 
-def device_types(objects: Iterable[IdObject], strings: Sequence[bytes]) -> dict[str, str]:
+def device_types(objects: Sequence[IdObject], octets: Sequence[bytes]) -> dict[str, str]:
     """Rendered M-Bus device types by OBIS code, without the unused channels."""
-    return _rendered([one for one in objects if one.form == Form.DEVICE_TYPE], strings)
+    return _rendered([pair for pair in zip(objects, octets, strict=True) if pair[0].form == Form.DEVICE_TYPE])
 
 
-def ranking(objects: Iterable[IdObject]) -> tuple[IdObject, ...]:
-    """The ids, the one that names the meter best first."""
-    named = [one for one in objects if one.form != Form.DEVICE_TYPE]
-    return tuple(sorted(named, key=lambda one: RANKS.get(one.obis, SUB_METER_RANK)))
+def ranking(objects: Sequence[IdObject]) -> tuple[int, ...]:
+    """Indices of the ids, the one that names the meter best first."""
+    indices = [index for index, one in enumerate(objects) if one.form != Form.DEVICE_TYPE]
+    return tuple(sorted(indices, key=lambda index: RANKS.get(objects[index].obis, SUB_METER_RANK)))
 
 
-def first(objects: Iterable[IdObject], strings: Sequence[bytes]) -> str | None:
-    """The first id that is not empty."""
-    for one in objects:
-        name = RENDER[one.form](strings[one.place])
-        if name:
-            return name
-    return None
+def first(objects: Sequence[IdObject], octets: Sequence[bytes], order: Iterable[int]) -> str | None:
+    """The first id in this order that is not empty."""
+    names = (RENDER[objects[index].form](octets[index]) for index in order)
+    return next(filter(None, names), None)
 
 
-def _rendered(objects: Iterable[IdObject], strings: Sequence[bytes]) -> dict[str, str]:
-    names = {one.obis: RENDER[one.form](strings[one.place]) for one in objects}
+def _rendered(pairs: Iterable[tuple[IdObject, bytes]]) -> dict[str, str]:
+    names = {one.obis: RENDER[one.form](octets) for one, octets in pairs}
     return {obis: name for obis, name in names.items() if name}

@@ -52,13 +52,13 @@ class Push(NamedTuple):
     """One push: ``values[i]`` is the raw integer of ``layout.registers[i]``.
 
     ``time`` is that of the header, without it that of the clock object, which is also in ``payload_clock``;
-    ``captured[i]`` the own capture time of the sub-meter register ``layout.captures[i]``. ``strings`` holds the ids as
-    they came, among the octets of the times; they are rendered on demand.
+    ``captured[i]`` the own capture time of the sub-meter register ``layout.captures[i]``. ``id_octets[i]`` is the id of
+    ``layout.ids[i]`` as it came; ids are rendered on demand.
     """
 
     layout: Layout
     values: tuple[int, ...]
-    strings: tuple[bytes, ...]
+    id_octets: tuple[bytes, ...]
     time: MeterTime | None
     payload_clock: MeterTime | None = None
     captured: tuple[MeterTime | None, ...] = ()
@@ -66,17 +66,17 @@ class Push(NamedTuple):
     @property
     def ids(self) -> dict[str, str]:
         """Every id of the telegram by OBIS code; ``?`` where it has none."""
-        return identity.ids(self.layout.ids, self.strings)
+        return identity.ids(self.layout.ids, self.id_octets)
 
     @property
     def device_id(self) -> str | None:
         """The meter's own id."""
-        return identity.first(self.layout.ranking, self.strings)
+        return identity.first(self.layout.ids, self.id_octets, self.layout.ranking)
 
     @property
     def device_types(self) -> dict[str, str]:
         """What hangs on the M-Bus channels, by OBIS code of the channel (``0-1:24.1.0``)."""
-        return identity.device_types(self.layout.ids, self.strings)
+        return identity.device_types(self.layout.ids, self.id_octets)
 
 
 class Sketch:
@@ -88,10 +88,10 @@ class Sketch:
         self.registers: list[Register] = []
         self.strings: list[tuple[int, int, str]] = []
         self.ids: list[IdObject] = []
+        self.times: dict[str, slice] = {}  # header, clock, date, time
         self.captures: list[str] = []
-        self.captured: list[int] = []  # index in ``strings`` of each
-        self.times: dict[str, int] = {}  # index in ``strings`` of header, clock, date, time
-        self.free: list[tuple[int, int]] = []  # contents nobody reads
+        self.captured: list[slice] = []
+        self.free: list[tuple[int, int]] = []  # contents that are read by their slice, or by nobody
 
     def register(self, node: Node, obis: str, scale: int | None, unit: str) -> None:
         """An integer to be read."""
@@ -100,19 +100,19 @@ class Sketch:
 
     def id(self, node: Node, obis: str, form: Form = Form.TEXT) -> None:
         """Octets of an id."""
-        self.ids.append(IdObject(obis, form, self._string(node.start, node.end)))
+        self.strings.append((node.start, node.end, f"{node.size}s"))
+        self.ids.append(IdObject(obis, form))
 
     def capture(self, node: Node, obis: str) -> None:
         """The own capture time of a sub-meter's register."""
         self.captures.append(obis)
-        self.captured.append(self._string(node.start, node.end))
+        self.captured.append(slice(node.start, node.end))
+        self.free.append((node.start, node.end))
 
     def time(self, what: str, start: int, end: int) -> None:
         """A time or part of it; the first of its kind counts."""
-        if what in self.times:
-            self.free.append((start, end))
-        else:
-            self.times[what] = self._string(start, end)
+        self.times.setdefault(what, slice(start, end))
+        self.free.append((start, end))
 
     def ignore(self, node: Node) -> None:
         """Let the contents of a value be anything of that shape."""
@@ -126,16 +126,12 @@ class Sketch:
         """The layout of pushes like this."""
         return layouts.of(self.name, self.registers, self.ids, self.captures)
 
-    def _string(self, start: int, end: int) -> int:
-        self.strings.append((start, end, f"{end - start}s"))
-        return len(self.strings) - 1
-
 
 class Template:
     """Constants and gaps of one shape of push."""
 
     __slots__ = (
-        "_captured", "_clock", "_constants", "_expected", "_header", "_numbers", "_split", "_strings", "_zone",
+        "_captured", "_clock", "_constants", "_expected", "_header", "_ids", "_numbers", "_split", "_zone",
         "layout",
     )  # fmt: skip
 
@@ -143,7 +139,7 @@ class Template:
         self.layout = layout
         self._zone = zone
         self._numbers = _picture(len(data), sketch.numbers).unpack
-        self._strings = _picture(len(data), sketch.strings).unpack
+        self._ids = _picture(len(data), sketch.strings).unpack
         gaps = [gap[:2] for gap in sketch.numbers + sketch.strings] + sketch.free
         self._constants = _complement(len(data), gaps).unpack
         self._expected = self._constants(data)
@@ -158,26 +154,18 @@ class Template:
         """
         if self._constants(data) != self._expected:
             return None
-        strings = self._strings(data)
         zone, header, clock = self._zone, self._header, self._clock
-        time = None if header is None else date_time(strings[header], zone)
-        if clock is None:
-            payload_clock = None
-        elif header is not None and strings[clock] == strings[header]:
-            payload_clock = time
-        else:
-            payload_clock = date_time(strings[clock], zone)
-        captured = tuple([date_time(strings[at], zone) for at in self._captured]) if self._captured else ()
+        time = None if header is None else date_time(data[header], zone)
+        payload_clock = None if clock is None else date_time(data[clock], zone)
+        captured = tuple([date_time(data[at], zone) for at in self._captured]) if self._captured else ()
         if time is None:
-            time = payload_clock or self._split_time(strings)
-        return NEW_TUPLE(Push, (self.layout, self._numbers(data), strings, time, payload_clock, captured))
+            time = payload_clock or self._split_time(data)
+        return NEW_TUPLE(Push, (self.layout, self._numbers(data), self._ids(data), time, payload_clock, captured))
 
-    def _split_time(self, strings: tuple[bytes, ...]) -> MeterTime | None:
+    def _split_time(self, data: bytes) -> MeterTime | None:
         """Date (5 octets) and time (4), where a list has them apart."""
         date, time = self._split
-        return (
-            None if date is None or time is None else date_time(strings[date] + strings[time] + OPEN_ZONE, self._zone)
-        )
+        return None if date is None or time is None else date_time(data[date] + data[time] + OPEN_ZONE, self._zone)
 
 
 class Layouts:

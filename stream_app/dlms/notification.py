@@ -78,13 +78,12 @@ class Reader:
 
 def check_times(plaintext: bytes, sketch: Sketch) -> None:
     """Raises ``EncodingError`` with the place of a time in the body that cannot be."""
-    for index in [sketch.times.get("clock"), *sketch.captured]:
-        if index is not None:
-            start, end, _ = sketch.strings[index]
+    for place in [sketch.times.get("clock"), *sketch.captured]:
+        if place is not None:
             try:
-                date_time(plaintext[start:end], None)
+                date_time(plaintext[place], None)
             except EncodingError as error:
-                raise EncodingError(error.reason, offset=start) from error
+                raise EncodingError(error.reason, offset=place.start) from error
 
 
 def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:

@@ -54,7 +54,7 @@ class Reading:
         self.registers: list[Register] = []
         self.values: list[int] = []
         self.ids: list[IdObject] = []
-        self.strings: list[bytes] = []
+        self.octets: list[bytes] = []
         self.captures: list[tuple[str, MeterTime]] = []
         self.time: MeterTime | None = None
         self.split: dict[str, bytes] = {}
@@ -88,8 +88,8 @@ class Reading:
 
     def id(self, one: Obis, form: Form, octets: bytes) -> None:
         """Note an id."""
-        self.ids.append(IdObject(one.name, form, len(self.strings)))
-        self.strings.append(octets)
+        self.ids.append(IdObject(one.name, form))
+        self.octets.append(octets)
 
     def device_type(self, one: Obis, values: list[bytes]) -> None:
         """What hangs on an M-Bus channel."""
@@ -117,7 +117,7 @@ class Reading:
             time = p1_time(self.split["0.9.2"] + self.split["0.9.1"], self.profile.zone)
         layout = layouts.of(None, self.registers, self.ids, [name for name, _ in self.captures])
         captured = tuple([captured for _, captured in self.captures])
-        return Push(layout, tuple(self.values), tuple(self.strings), time, None, captured)
+        return Push(layout, tuple(self.values), tuple(self.octets), time, None, captured)
 
 
 def _characters(value: bytes) -> bytes:
