@@ -1,0 +1,174 @@
+"""The key list a grid operator hands out: CSV or JSON, with whatever headings and hex habits its maker has.
+
+``system_title, encryption_key, authentication_key, key_version, valid_from, comment``; columns with other headings are
+nobody's business here. All or nothing: one bad row, and none is taken. No message ever holds key material.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from stream_app.dlms.cipher import KEY_OCTETS, TITLE_OCTETS, AuthenticationKey, EncryptionKey, MeterKeys
+
+# Headings, without case, blanks and signs. GUEK/GAK: Green Book; GPK60/61: Landis+Gyr; the rest: operators' letters.
+HEADINGS: Final = {
+    "system_title": ("systemtitle", "title", "st", "serversystemtitle", "systitle"),
+    "encryption_key": (
+        "encryptionkey", "ek", "guek", "gek", "gpk60", "globalunicastencryptionkey", "globalencryptionkey",
+        "globalunicastkey", "unicastencryptionkey", "blockcipherkey", "decryptionkey",
+    ),
+    "authentication_key": (
+        "authenticationkey", "ak", "gak", "gpk61", "globalauthenticationkey", "authkey",
+        "globalunicastauthenticationkey",
+    ),
+    "key_version": ("keyversion", "version"),
+    "valid_from": ("validfrom",),
+    "comment": ("comment", "remark", "note"),
+}  # fmt: skip
+COLUMN_OF: Final = {heading: column for column, headings in HEADINGS.items() for heading in headings}
+DELIMITERS: Final = ",;\t|"
+
+_DECORATION: Final = re.compile(r"0[xX]|[\s:-]")
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+
+
+class KeyRow(NamedTuple):
+    """One version of one meter's keys. ``valid_from``: epoch milliseconds; ``place``: where in the file it stands."""
+
+    system_title: str
+    encryption_key: EncryptionKey
+    authentication_key: AuthenticationKey | None
+    key_version: int
+    valid_from: int | None
+    comment: str
+    place: str
+
+    def __repr__(self) -> str:
+        return f"KeyRow({self.system_title}, version {self.key_version}, {self.place})"
+
+    def keys(self) -> MeterKeys:
+        """The keys, ready for use."""
+        return MeterKeys(self.encryption_key, self.authentication_key, self.key_version)
+
+
+class KeyRowsError(ValueError):
+    """The list cannot be taken; ``problems`` says why, row by row."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def read_key_rows(text: str) -> list[KeyRow]:
+    """Every row of a key list. Raises ``KeyRowsError`` with all its problems."""
+    problems: list[str] = []
+    rows: list[KeyRow] = []
+    places: dict[tuple[str, int], str] = {}
+    for place, cells in _records(text.removeprefix("\N{BYTE ORDER MARK}")):
+        row = _row(place, cells, problems)
+        if row is None:
+            continue
+        first = places.setdefault((row.system_title, row.key_version), place)
+        if first != place:
+            problems.append(f"{place}: {row.system_title} version {row.key_version} stands already in {first}")
+        rows.append(row)
+    if problems:
+        raise KeyRowsError(problems)
+    return rows
+
+
+def _records(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Place and cells by column of every row."""
+    records = _json_records(text) if text.lstrip()[:1] in ("[", "{") else _csv_records(text)
+    for place, record in records:
+        cells = [(_column(name), value.strip()) for name, value in record]
+        yield place, {column: value for column, value in cells if column and value}
+
+
+def _csv_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
+    head = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count))
+    names = next(reader, [])
+    columns = [_column(name) for name in names]
+    if missing := [column for column in ("system_title", "encryption_key") if column not in columns]:
+        raise KeyRowsError([f"line 1: no column {' and no column '.join(missing)}"])
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            yield f"line {reader.line_num}", zip(names, cells, strict=False)
+
+
+def _column(heading: str) -> str | None:
+    return COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", heading.lower()))
+
+
+def _json_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
+    """A list of objects, or an object that holds one."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise KeyRowsError([f"line {getattr(error, 'lineno', 1)}: no JSON"]) from None
+    if isinstance(found, dict):
+        found = next((value for value in found.values() if isinstance(value, list)), [found])
+    for number, entry in enumerate(found, 1):
+        if not isinstance(entry, dict):
+            raise KeyRowsError([f"entry {number}: no object"])
+        yield f"entry {number}", [(name, "" if value is None else str(value)) for name, value in entry.items()]
+
+
+def _row(place: str, cells: Mapping[str, str], problems: list[str]) -> KeyRow | None:
+    before = len(problems)
+    title = _octets(place, "system_title", TITLE_OCTETS, cells, problems)
+    encryption = _octets(place, "encryption_key", KEY_OCTETS, cells, problems)
+    authentication = None
+    if "authentication_key" in cells:
+        authentication = _octets(place, "authentication_key", KEY_OCTETS, cells, problems)
+    version = cells.get("key_version", "1")
+    if not version.isdecimal() or len(version) > 9:
+        problems.append(f"{place}: key_version is no whole number")
+    valid_from = _instant(place, cells.get("valid_from"), problems)
+    if len(problems) > before:
+        return None
+    return KeyRow(
+        title.hex().upper(),
+        EncryptionKey(encryption),
+        None if authentication is None else AuthenticationKey(authentication),
+        int(version),
+        valid_from,
+        cells.get("comment", ""),
+        place,
+    )
+
+
+def _octets(place: str, column: str, size: int, cells: Mapping[str, str], problems: list[str]) -> bytes:
+    """Hex digits, however decorated, or for keys as many printable characters as there are octets."""
+    text = cells.get(column, "")
+    digits = _DECORATION.sub("", text)
+    octets = bytes.fromhex(digits) if _HEX.fullmatch(digits) else b""
+    if size == KEY_OCTETS and len(text) == size and text.isascii() and text.isprintable():
+        octets = text.encode("ascii")
+    if not text:
+        problems.append(f"{place}: {column} is missing")
+    elif len(octets) != size:
+        problems.append(f"{place}: {column} is not {size} octets in hex digits")
+    elif not digits.strip("0"):
+        problems.append(f"{place}: {column} is all zeros")
+    return octets
+
+
+def _instant(place: str, text: str | None, problems: list[str]) -> int | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        problems.append(f"{place}: valid_from is no ISO 8601 time with offset")
+        return None
+    return int(instant.timestamp() * 1000)
