@@ -52,35 +52,40 @@ def reject(topic: str, record: Record, error: MeterDataError) -> Output:
 
 
 class Alarms:
-    """Which refusals were told lately. Lost with the worker on purpose: an alarm told twice harms nobody."""
+    """Which alarms were told lately. Lost with the worker on purpose: an alarm told twice harms nobody."""
 
     __slots__ = ("_quiet",)
 
     def __init__(self) -> None:
-        self._quiet: dict[tuple[str, str], list[int]] = {}  # (title, kind): [until, refusals not told]
+        self._quiet: dict[tuple[str, str], tuple[Event, list[int]]] = {}  # (source, type): [count of those not told]
 
     def refused(self, title: str, error: MeterDataError, at: int) -> Event | None:
         """The event this refusal deserves, None while one like it is fresh, or for a second gateway's harmless copy."""
         if error.reason == Verdict.SAME_TELEGRAM.value:
             return None
-        entry = self._quiet.get((title, error.kind))
-        if entry is not None and at < entry[0]:
-            entry[1] += 1
+        kind, severity = EVENT_OF_KIND[error.kind]
+        return self.tell(Event(title, at, kind, severity, str(error)[:MAX_DETAIL], title))
+
+    def tell(self, event: Event) -> Event | None:
+        """The event, or None while one of the same source and type is fresh: then it is counted."""
+        key = (event.source, event.type)
+        fresh = self._quiet.get(key)
+        if fresh is not None and event.at < fresh[0].at + QUIET_MS:
+            fresh[1][0] += 1
             return None
-        untold = self._quiet.pop((title, error.kind), (0, 0))[1]
+        untold = self._quiet.pop(key)[1][0] if fresh is not None else 0
         if len(self._quiet) >= MAX_QUIET:
             del self._quiet[next(iter(self._quiet))]
-        self._quiet[title, error.kind] = [at + QUIET_MS, 0]
-        return _event(title, error.kind, at, str(error), untold)
+        self._quiet[key] = (event, [0])
+        return _summed(event, event.detail, untold)
 
     def sweep(self, at: int) -> list[Event]:
         """The sums of those whose hour is over."""
-        over = list(takewhile(lambda key: self._quiet[key][0] <= at, self._quiet))  # they stand in order of time
-        sums = [(key, self._quiet.pop(key)[1]) for key in over]
-        return [_event(title, kind, at, "went on", count) for (title, kind), count in sums if count]
+        over = list(takewhile(lambda key: self._quiet[key][0].at + QUIET_MS <= at, self._quiet))  # oldest first
+        sums = [self._quiet.pop(key) for key in over]
+        return [_summed(event._replace(at=at), "went on", untold) for event, (untold,) in sums if untold]
 
 
-def _event(title: str, kind: str, at: int, what: str, untold: int) -> Event:
-    type_, severity = EVENT_OF_KIND[kind]
-    detail = f"{what} ({untold} more in the hour before)" if untold else what
-    return Event(title, at, type_, severity, detail[:MAX_DETAIL], title)
+def _summed(event: Event, detail: str, untold: int) -> Event:
+    more = f" ({untold} more in the hour before)" if untold else ""
+    return event._replace(detail=detail + more)

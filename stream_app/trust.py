@@ -1,0 +1,148 @@
+"""Is this telegram what its meter sent, for the first time? Verify first, move second.
+
+``open_telegram`` tries what can be tried and changes nothing; ``Trust.accept`` moves counter and key version, and is
+called once the telegram has been read to its end. A forged or unreadable telegram therefore costs the meter nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from edge_agent.link.errors import MeterDataError
+from stream_app.dlms.cipher import AUTHENTICATED, read_header, unseal
+from stream_app.dlms.errors import (
+    AuthenticationError,
+    ClearTextRefusedError,
+    DowngradeError,
+    PlaintextError,
+    ReplayError,
+    UnknownKeyError,
+)
+from stream_app.dlms.layout import Push
+from stream_app.keys.ring import HeldKey
+from stream_app.registry.model import Security
+from stream_app.replay import ReplayGuard, Verdict
+
+MAX_SERIES: Final = 3  # encryption keys whose counters are remembered: the one before, today's, the next
+PASSES: Final = (Verdict.NEW, Verdict.LATE)
+NEVER_USED: Final = ReplayGuard()
+NOT_EVEN_OPENED: Final = (AuthenticationError, PlaintextError)
+_HEAD: Final = struct.Struct(">iqB")
+_SERIES: Final = 3
+
+
+class Policy(NamedTuple):
+    """What is asked of one meter. ``grace_ms``: how long a replaced key version still opens telegrams in flight."""
+
+    security: Security
+    strict: bool
+    held: tuple[HeldKey, ...]
+    grace_ms: int
+
+
+class Opened(NamedTuple):
+    """A telegram that was verified, decrypted and read; ``key`` and ``counter`` are None for clear text."""
+
+    push: Push
+    key: HeldKey | None = None
+    security_control: int = 0
+    counter: int | None = None
+    fingerprint: int = 0
+    verdict: Verdict = Verdict.NEW
+
+    @property
+    def authenticated(self) -> bool:
+        """Its tag was verified."""
+        return bool(self.security_control & AUTHENTICATED)
+
+
+class Trust:
+    """What was accepted of one meter: counters by encryption key, and the newest key version that verified."""
+
+    __slots__ = ("guards", "promoted_at", "version")
+
+    def __init__(self) -> None:
+        self.guards: dict[bytes, ReplayGuard] = {}
+        self.version = -1
+        self.promoted_at = 0
+
+    def candidates(self, policy: Policy, clock: int) -> tuple[HeldKey, ...]:
+        """The keys worth a try: the one that opened the last telegram, newer ones, and older ones within the grace."""
+        held = policy.held
+        if len(held) < 2:
+            return held
+        grace = clock - self.promoted_at <= policy.grace_ms
+        able = [one for one in held if grace or one.keys.version >= self.version]
+        return tuple(sorted(able, key=lambda one: one.keys.version != self.version))
+
+    def newest(self, key: HeldKey) -> int:
+        """The highest counter accepted under a key, -1 before the first."""
+        return self.guards.get(key.series, NEVER_USED).newest
+
+    def accept(self, opened: Opened, clock: int) -> bool:
+        """Move the counter; True when a newer key version has proved itself with this telegram."""
+        key, counter = opened.key, opened.counter
+        if key is None or counter is None:
+            return False
+        guard = self.guards.get(key.series)
+        if guard is None:
+            if len(self.guards) >= MAX_SERIES:
+                del self.guards[next(iter(self.guards))]
+            guard = self.guards[key.series] = ReplayGuard()
+        guard.accept(counter, opened.fingerprint)
+        if key.keys.version <= self.version:
+            return False
+        first = self.version < 0
+        self.version, self.promoted_at = key.keys.version, clock
+        return not first
+
+    def pack(self) -> bytes:
+        """For the changelog: 42 bytes in normal life."""
+        guards = b"".join(series + guard.pack() for series, guard in self.guards.items())
+        return _HEAD.pack(self.version, self.promoted_at, len(self.guards)) + guards
+
+    @classmethod
+    def unpack(cls, data: bytes, at: int) -> tuple[Trust, int]:
+        """What was packed at ``at``, and where the next item begins."""
+        trust = cls()
+        trust.version, trust.promoted_at, count = _HEAD.unpack_from(data, at)
+        at += _HEAD.size
+        for _ in range(count):
+            series = data[at : at + _SERIES]
+            trust.guards[series], at = ReplayGuard.unpack(data, at + _SERIES)
+        return trust, at
+
+
+def open_telegram(
+    apdu: bytes, title: bytes, trust: Trust, policy: Policy, decode: Callable[[bytes], Push], clock: int
+) -> Opened:
+    """Verify, decrypt and read; raises the kind of refusal.
+
+    ``title`` stands in where the meter leaves its own empty; ``clock`` is the stream clock in epoch milliseconds.
+    """
+    sealed = read_header(apdu, title)
+    if sealed is None:
+        if policy.security != "clear":
+            raise ClearTextRefusedError(f"clear text, but the meter's security is {policy.security!r}", offset=0)
+        return Opened(decode(apdu))
+    control = sealed.security_control
+    if policy.security == "authenticated" and not control & AUTHENTICATED:
+        raise DowngradeError(f"security control {control:02X} has no tag, and this meter must be authenticated")
+    refusal: MeterDataError = UnknownKeyError("no key is held for this system title")
+    for held in trust.candidates(policy, clock):
+        try:
+            push = decode(unseal(sealed, held.keys))
+        except MeterDataError as error:
+            if isinstance(refusal, UnknownKeyError) or not isinstance(error, NOT_EVEN_OPENED):
+                refusal = error  # of several keys, the one that got furthest tells what is wrong
+            continue
+        fingerprint = crc32(apdu)
+        guard = trust.guards.get(held.series, NEVER_USED)
+        verdict = guard.judge(sealed.frame_counter, fingerprint, strict=policy.strict)
+        if verdict not in PASSES:
+            raise ReplayError(verdict.value)
+        return Opened(push, held, control, sealed.frame_counter, fingerprint, verdict)
+    raise refusal
