@@ -18,7 +18,7 @@ from stream_app.dlms.errors import (
 )
 from stream_app.keys.ring import HeldKey, KeyRing
 from stream_app.replay import Verdict
-from stream_app.trust import Opened, Policy, Trust, open_telegram
+from stream_app.trust import Policy, Trust, open_telegram
 
 TITLE = bytes.fromhex("4C475A1030A1B2C3")
 PLAIN = b"\x0f\x00\x00\x00\x01\x00\x02\x00"
@@ -60,7 +60,7 @@ class Meter:
         self.trust = Trust()
         self.policy = policy(*versions, **asked)
 
-    def offer(self, apdu: bytes, clock: int = 0, title: bytes = TITLE) -> Opened:
+    def offer(self, apdu: bytes, clock: int = 0, title: bytes = TITLE) -> Any:
         opened = open_telegram(apdu, title, self.trust, self.policy, decode, clock)
         self.trust.accept(opened, clock)
         return opened
