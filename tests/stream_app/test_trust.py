@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from edge_agent.link.errors import MeterDataError
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys
 from stream_app.dlms.errors import (
     AuthenticationError,
@@ -75,7 +77,7 @@ def test_an_honest_telegram_is_opened_once(control: int) -> None:
         meter.offer(seal(7, control))
 
 
-FORGERIES = {
+FORGERIES: dict[str, tuple[Callable[[], bytes], type[MeterDataError]]] = {
     "forged-tag": (lambda: seal(9)[:-1] + b"\x00", AuthenticationError),
     "flipped-bit": (lambda: seal(9)[:-13] + bytes([seal(9)[-13] ^ 1]) + seal(9)[-12:], AuthenticationError),
     "truncated-tag": (lambda: seal(9)[:-4], CipherHeaderError),
