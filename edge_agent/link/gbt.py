@@ -28,7 +28,7 @@ class Block(NamedTuple):
     end: int
 
 
-def is_block(data: bytes) -> bool:
+def is_block(data: bytes | bytearray) -> bool:
     """Whether an APDU is a block."""
     return data[:1] == b"\xe0"
 
@@ -39,6 +39,8 @@ def blocks(data: bytes) -> list[Block] | None:
     at = 0
     while header := HEADER.match(data, at):
         block = _block(data, header)
+        if block.end > len(data):
+            return None
         found.append(block)
         at = LLC.match(data, block.end).end()  # type: ignore[union-attr]  # it matches nothing, too
     return found if found and at == len(data) else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from edge_agent.link import apdu, crc
+from edge_agent.link import apdu, crc, gbt
 from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import Frame, More, cut_short
 
@@ -36,23 +36,23 @@ def cut(buffer: bytearray, start: int) -> Frame | More | None:
     if end <= info + TRAILER:
         return None
     head_holds = crc.x25_holds(buffer[start + 1 : info])
+    begun = head_holds or _looks_like_one(buffer, header, end)
     if have < end:
-        begun = head_holds or header[2][0] in USUAL_CONTROL
-        error = cut_short("hdlc", start, have, end)
-        return More(end, _frame(buffer, header, have, error) if begun else None)
-    if not head_holds and not _begun(buffer, header, end):
-        return None
-    return _frame(buffer, header, end, _fault(buffer, header, end, head_holds))
+        return More(end, _frame(buffer, header, have, cut_short("hdlc", start, have, end)) if begun else None)
+    return _frame(buffer, header, end, _fault(buffer, header, end, head_holds)) if begun else None
 
 
 def _hopeless(buffer: bytearray, start: int) -> bool:
     return len(buffer) > start + 1 and buffer[start + 1] & 0xF0 != 0xA0
 
 
-def _begun(buffer: bytearray, header: re.Match[bytes], end: int) -> bool:
+def _looks_like_one(buffer: bytearray, header: re.Match[bytes], end: int) -> bool:
     """Whether a frame with a wrong header check is one at all, and not two octets of noise."""
+    info = header.end()
     usual = header[2][0] in USUAL_CONTROL
-    return usual or buffer[end - 1] == FLAG or crc.x25_holds(buffer[header.start() + 1 : end - 1])
+    opened = apdu.LLC.match(buffer, info) or gbt.is_block(buffer[info : info + 1])
+    closed = buffer[end - 1 : end] == b"\x7e"
+    return usual + bool(opened) + closed >= 2 or crc.x25_holds(buffer[header.start() + 1 : end - 1])
 
 
 def _fault(buffer: bytearray, header: re.Match[bytes], end: int, head_holds: bool) -> LinkError | None:

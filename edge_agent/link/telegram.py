@@ -93,8 +93,16 @@ def _joined(fields: list[bytes], more: int) -> bytes | None:
         if any(apdu.LLC.match(field) or apdu.begins(field) for field in fields[1:]):
             return None
         whole = b"".join(fields)
+        if not _complete(whole):
+            return None
     in_order = more == (1 << len(fields)) - 2
     return whole if in_order and LLC[0] not in whole and LLC[1] not in whole else None
+
+
+def _complete(whole: bytes) -> bool:
+    """Whether joined segments hold what a ciphered APDU in them says; a clear one says nothing."""
+    header = apdu.ENVELOPE.match(whole)
+    return header is None or apdu.sealed_end(header) == len(whole)
 
 
 def _blocks(fields: Sequence[bytes]) -> bytes | None:
@@ -131,7 +139,9 @@ def _mbus(captured: bytes) -> bytes | None:
         if ci & mbus.FIN:
             break
     whole = b"".join(parts)
-    return whole if parts and at == size and ci & mbus.FIN and whole[0] != gbt.TAG else None
+    if not parts or at != size or not ci & mbus.FIN or whole[0] == gbt.TAG:
+        return None
+    return whole if len(parts) == 1 or _complete(whole) else None
 
 
 def _envelope(captured: bytes) -> bytes | None:

@@ -1,0 +1,102 @@
+"""``reread``: the short way and the delimiter must agree on everything, also on captures that try to divide them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.link import telegram as under_test
+from edge_agent.link.errors import MeterDataError
+from edge_agent.link.telegram import Telegram, reread
+from tests.edge_agent.link import encoder
+from tests.vectors.loader import Vector, load_vectors
+
+LLC = st.sampled_from((b"", b"\xe6\xe7\x00", b"\xe6\xe6\x00"))
+sealed = st.builds(encoder.sealed, st.binary(min_size=1, max_size=60))
+pieces = st.one_of(
+    sealed,
+    st.builds(lambda apdu, cut: apdu[:cut], sealed, st.integers(1, 20)),
+    st.builds(encoder.block, st.integers(0, 4), st.binary(max_size=40), last=st.booleans()),
+    st.builds(
+        lambda a, b: a + b,
+        st.sampled_from((b"\x0f\0\0\0\1\0\x02", b"\xe0", b"\xe6\xe7\x00\x0f", b"")),
+        st.binary(max_size=9),
+    ),
+)
+hdlc_frames = st.builds(
+    encoder.hdlc,
+    pieces,
+    more=st.booleans(),
+    llc=LLC,
+    addresses=st.sampled_from((b"\xce\xff\x03", b"\xcf\x02\x23")),
+    control=st.sampled_from((0x03, 0x13)),
+)
+mbus_frames = st.builds(encoder.mbus, st.sampled_from((0, 1, 2, 0x10, 0x11, 0x12, 0x13, 0x7D)), pieces)
+
+
+def outcome(capture: bytes, link: str, way: str) -> Telegram | str:
+    try:
+        return {"short": reread, "careful": under_test._careful}[way](capture, link)
+    except MeterDataError as error:
+        return str(error)
+
+
+@given(
+    st.one_of(st.lists(hdlc_frames, max_size=4), st.lists(mbus_frames, max_size=4)),
+    st.booleans(),
+    st.sampled_from(("auto", "hdlc", "mbus")),
+)
+@settings(max_examples=500)
+def test_both_ways_agree_on_sound_frames_in_every_order(frames: list[bytes], shared: bool, link: str) -> None:
+    capture = b"".join(frames).replace(b"~~", b"~") if shared else b"".join(frames)
+
+    assert outcome(capture, link, "careful") == outcome(capture, link, "short")
+
+
+@given(st.sampled_from(load_vectors()), st.data())
+@settings(max_examples=300)
+def test_both_ways_agree_on_vectors_and_mutated_ones(vector: Vector, data: st.DataObject) -> None:
+    capture = bytearray(vector.stream)
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(capture)))
+        capture[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    link = data.draw(st.sampled_from(("auto", vector.link)))
+
+    assert outcome(bytes(capture), link, "careful") == outcome(bytes(capture), link, "short")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lg-e450-at-values14-a",
+        "lg-e570-ch-18obj-gbt5-sc20",
+        "iskra-am550-ch-28obj-segmented5",
+        "kaifa-ma309-at-flat35-a",
+    ],
+)
+def test_well_formed_captures_take_the_short_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vector,) = (vector for vector in load_vectors() if vector.id == name)
+    monkeypatch.setattr(under_test, "_careful", None)
+
+    assert vector.stream == reread(vector.stream).captured
+
+
+def test_a_record_holds_one_telegram() -> None:
+    frame = encoder.mbus(0x10, encoder.sealed(b"x"))
+
+    with pytest.raises(MeterDataError, match="2 telegrams in one record"):
+        reread(frame + frame)
+
+
+@pytest.mark.parametrize("link", ["auto", "hdlc", "m-bus"])
+def test_what_is_no_telegram_raises_the_error_family(link: str) -> None:
+    with pytest.raises(MeterDataError):
+        reread(b"\x12\x34\x56\xff", link)
+
+
+def test_seven_data_bits_are_named_as_a_reason() -> None:
+    stripped = bytes(octet & 0x7F for octet in encoder.hdlc(encoder.sealed(bytes(30)), llc=encoder.LLC))
+
+    with pytest.raises(MeterDataError, match="seven data bits"):
+        reread(stripped)
