@@ -170,11 +170,12 @@ class BalanceStage:
             state.due = due
         left = WALK
         for name in sorted(state.behind):
-            site = state.site(name)
+            site = state.sites[name]
             for start in self._to_close(site, due, clock):
                 if not left:
                     return self._outputs(found)
                 left -= 1
+                state.dirty.add(name)
                 found += close(site, start)
             fold(site, clock, self._kept_ms)
             state.behind.discard(name)

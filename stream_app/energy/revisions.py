@@ -5,10 +5,14 @@ Same content, no record; other content, next revision. ``revise`` is the only pl
 
 from __future__ import annotations
 
+from typing import Final
+
 from stream_app.energy.quality import QUARTER_MS
 from stream_app.energy.site import NOTHING, Quarter, Rows, View, expected, instant, members_at, view
 from stream_app.energy.site_memory import LOST_MS, SiteMemory
 from stream_app.records import Allocation, Balance, Event, QuarterHour
+
+REGISTRY: Final = "registry"
 
 Published = QuarterHour | Balance | Allocation | Event
 
@@ -21,13 +25,14 @@ def published(site: SiteMemory, quarter: Quarter) -> View:
 
 
 def revise(site: SiteMemory, quarter: Quarter, before: View, reason: str) -> list[Published]:
-    """The records in which the view of a quarter differs from ``before``; ``reason`` is that of a revision."""
+    """The records in which the view of a quarter differs from ``before``; ``reason`` is a revision's."""
     after = view(site.name, site.rows, quarter, closed=quarter.start < site.through)
     records: list[Published] = []
     for series, record in sorted(after.series.items()):
         if before.series.get(series) != record:
             revision = quarter.series[series] = quarter.series.get(series, 0) + 1
-            records.append(record._replace(revision=revision, reason=reason if revision > 1 else ""))
+            why = REGISTRY if series in quarter.adjusted else reason
+            records.append(record._replace(revision=revision, reason=why if revision > 1 else ""))
     if after.balance is not None:
         if after.balance != before.balance:
             quarter.balance += 1
@@ -66,7 +71,7 @@ def change_rows(site: SiteMemory, rows: Rows, reach: int) -> list[Published]:
         quarter = site.open(start)
         before = view(site.name, old, quarter, closed=start < site.through)
         quarter.adjusted.update(series for series in quarter.series if was.get(series) != will.get(series))
-        records += revise(site, quarter, before, "registry")
+        records += revise(site, quarter, before, REGISTRY)
     since = [point.valid_from for point in rows.points if point not in old.points]
     if since and site.first is not None:
         site.look_again(max(site.first, min(since), reach) // QUARTER_MS * QUARTER_MS)

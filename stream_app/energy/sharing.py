@@ -89,17 +89,14 @@ def by_largest_remainder(total: int, weights: Amounts) -> dict[str, int]:
 
 def by_water_filling(total: int, caps: Amounts) -> dict[str, int]:
     """``total`` (at most Σ ``caps``) so that everybody has the same, or his cap where that is less."""
-    level, left, parts = 0, total, dict.fromkeys(caps, 0)
-    thirsty = sorted(caps, key=lambda point: (caps[point], point))
-    while thirsty:
-        level += min(caps[thirsty[0]] - level, left // len(thirsty))
-        left = total - sum(min(cap, level) for cap in caps.values())
-        if caps[thirsty[0]] > level:
-            break
-        thirsty = [point for point in thirsty if caps[point] > level]
-    parts = {point: min(cap, level) for point, cap in caps.items()}
-    for point in sorted(thirsty)[:left]:
-        parts[point] += 1
+    parts: dict[str, int] = {}
+    thirsty = sorted(caps, key=lambda point: (-caps[point], point))
+    while thirsty and caps[thirsty[-1]] * len(thirsty) <= total:
+        point = thirsty.pop()
+        parts[point] = caps[point]
+        total -= caps[point]
+    for place, point in enumerate(sorted(thirsty)):
+        parts[point] = total // len(thirsty) + (place < total % len(thirsty))
     return parts
 
 

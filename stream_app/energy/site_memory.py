@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from stream_app.energy.quality import METHODS, QUALITIES, QUARTER_MS
@@ -101,16 +101,16 @@ class SiteMemory:
         if start not in self._live:
             packed = self._packed.get(start)
             if packed is not None:
-                self._live[start] = _unpack(json.loads(packed))
+                (self._live[start],) = _unpack(packed)
             else:
                 self._open_block(_block(start))
         return self._live.setdefault(start, Quarter(start))
 
     def _open_block(self, block: int) -> None:
         """A block is written as a whole, so it is opened as a whole; what is packed of its time is newer."""
-        for entry in _load(self._blocks.get(block)):
-            if entry[0] not in self._packed:
-                self._live.setdefault(entry[0], _unpack(entry))
+        for quarter in self.quarters_of(block):
+            if quarter.start not in self._packed:
+                self._live.setdefault(quarter.start, quarter)
 
     def holds(self, start: int) -> bool:
         """Is anything remembered of the time around ``start``?"""
@@ -129,7 +129,8 @@ class SiteMemory:
 
     def quarters_of(self, block: int) -> list[Quarter]:
         """What a folded block holds."""
-        return [_unpack(entry) for entry in _load(self._blocks.get(block))]
+        packed = self._blocks.get(block)
+        return _unpack(zlib.decompress(packed)) if packed else []
 
     def forget(self, block: int) -> None:
         """Let a block go."""
@@ -140,24 +141,24 @@ class SiteMemory:
         """Changelog records for what was touched since the last call."""
         changed: list[Change] = []
         name = self.name.encode()
-        moved: defaultdict[int, dict[int, list[Any]]] = defaultdict(dict)
+        moved: defaultdict[int, dict[int, Quarter]] = defaultdict(dict)
         for start, quarter in self._live.items():
-            if not (quarter.parts or quarter.series):
-                continue
-            entry = _pack(quarter)
             if start < self.folded:
-                moved[_block(start)][start] = entry
-            else:
-                self._packed[start] = _dump(entry)
+                moved[_block(start)][start] = quarter
+            elif quarter.parts or quarter.series:
+                self._packed[start] = _pack([quarter])
                 changed.append((b"q|%d|%b" % (start, name), self._packed[start]))
         for start in [start for start in self._packed if start < self.folded]:
-            moved[_block(start)].setdefault(start, json.loads(self._packed.pop(start)))
+            (quarter,) = _unpack(self._packed.pop(start))
+            moved[_block(start)].setdefault(start, quarter)
             changed.append((b"q|%d|%b" % (start, name), None))
         self._live.clear()
-        for block, entries in moved.items():
-            merged = {entry[0]: entry for entry in _load(self._blocks.get(block))} | entries
-            self._blocks[block] = zlib.compress(_dump([merged[start] for start in sorted(merged)]))
-            changed.append((b"b|%d|%b" % (block, name), self._blocks[block]))
+        for block, quarters in moved.items():
+            merged = {quarter.start: quarter for quarter in self.quarters_of(block)} | quarters
+            held = [quarter for quarter in merged.values() if quarter.parts or quarter.series]
+            if held:
+                self._blocks[block] = zlib.compress(_pack(held))
+                changed.append((b"b|%d|%b" % (block, name), self._blocks[block]))
         changed += [(b"b|%d|%b" % (block, name), None) for block in self._gone if block not in self._blocks]
         self._gone.clear()
         if self._rows_changed:
@@ -191,45 +192,40 @@ def _dump(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _load(block: bytes | None) -> list[list[Any]]:
-    entries: list[list[Any]] = json.loads(zlib.decompress(block)) if block else []
-    return entries
+def _pack(quarters: Collection[Quarter]) -> bytes:
+    """Four tables, by column and sorted by name before time, so that what repeats stands together.
+
+    Before them the start of the first quarter, from which the others are counted.
+    """
+    first = min(quarter.start for quarter in quarters)
+    balances, parts, series, allocations = [], [], [], []
+    for quarter in quarters:
+        start, at = quarter.start, (quarter.start - first) // QUARTER_MS
+        balances.append((at, quarter.balance))
+        for (title, quantity, since, until), (amount, quality, method, *rest) in quarter.parts.items():
+            grades = QUALITIES.index(quality), METHODS.index(method)
+            parts.append((title, quantity, at, since - start, until - start, amount, *grades, *rest))
+        series += [(*key, at, revision, key in quarter.adjusted) for key, revision in quarter.series.items()]
+        allocations += [(point, at, revision) for point, revision in quarter.allocations.items()]
+    tables = (list(zip(*sorted(table), strict=True)) for table in (balances, parts, series, allocations))
+    return _dump([first, *tables])
 
 
-def _pack(quarter: Quarter) -> list[Any]:
-    start = quarter.start
-    return [
-        start,
-        [
-            [
-                title,
-                quantity,
-                since - start,
-                until - start,
-                amount,
-                QUALITIES.index(quality),
-                METHODS.index(method),
-                *rest,
-            ]
-            for (title, quantity, since, until), (amount, quality, method, *rest) in quarter.parts.items()
-        ],
-        [[*series, revision, series in quarter.adjusted] for series, revision in quarter.series.items()],
-        quarter.balance,
-        quarter.allocations,
-    ]
-
-
-def _unpack(entry: list[Any]) -> Quarter:
-    start, parts, series, balance, allocations = entry
-    quarter = Quarter(start)
-    for title, quantity, since, until, amount, quality, method, *rest in parts:
-        quarter.parts[title, quantity, start + since, start + until] = Part(
-            amount, QUALITIES[quality], METHODS[method], *rest
-        )
-    for point, quantity, revision, adjusted in series:
-        quarter.series[point, quantity] = revision
+def _unpack(packed: bytes) -> list[Quarter]:
+    first, *tables = json.loads(packed)
+    balances, parts, series, allocations = (zip(*table, strict=True) for table in tables)
+    found: dict[int, Quarter] = {}
+    for at, balance in balances:
+        found[at] = Quarter(first + at * QUARTER_MS)
+        found[at].balance = balance
+    for title, quantity, at, since, until, amount, quality, method, *rest in parts:
+        start = found[at].start
+        part = Part(amount, QUALITIES[quality], METHODS[method], *rest)
+        found[at].parts[title, quantity, start + since, start + until] = part
+    for point, quantity, at, revision, adjusted in series:
+        found[at].series[point, quantity] = revision
         if adjusted:
-            quarter.adjusted.add((point, quantity))
-    quarter.balance = balance
-    quarter.allocations = allocations
-    return quarter
+            found[at].adjusted.add((point, quantity))
+    for point, at, revision in allocations:
+        found[at].allocations[point] = revision
+    return list(found.values())
