@@ -36,8 +36,11 @@ def schema_ids(settings: Settings) -> SchemaIds:
 
 
 def look_up(registry: SchemaRegistry, topics: Topics) -> SchemaIds:
-    """The ids of today's schemas, and every version there is, because topics still hold older ones."""
-    written, older, missing = {}, {}, []
+    """The ids of today's schemas, and every version there is, because topics still hold older ones.
+
+    Among them those written under the committed ids, before there was a registry.
+    """
+    written, older, missing = {}, dict(committed_ids().older), []
     for name, subject in subjects(topics).items():
         found = _call(registry, "POST", f"subjects/{quote(subject)}", {"schema": _text(name)})
         if found is None:

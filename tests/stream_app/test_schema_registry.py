@@ -118,6 +118,12 @@ def test_records_written_with_an_older_registered_schema_are_read(registry: Doub
     assert codec.decode(b"\x00" + older_id.to_bytes(4, "big") + value[5:-1]) == codec.decode(value)
 
 
+def test_records_written_before_there_was_a_registry_are_read(registry: Double) -> None:
+    event = Event("a", 5, "data.gap", "INFO", "quiet")
+
+    assert event == load_codecs(register(registry.settings, TOPICS)).events.decode(load_codecs().events.encode(event))
+
+
 def test_credentials_come_from_the_password_file(registry: Double, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("hunter2\n")
     settings = SchemaRegistry(url=registry.settings.url, username="me", password_file=tmp_path / "password")

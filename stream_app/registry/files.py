@@ -1,0 +1,251 @@
+"""A registry folder, read and judged line by line: every problem as ``file:line: what``, all of them at once.
+
+What one line says is judged here (columns, codes, numbers, dates); what lines say about each other in ``rules``.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from stream_app.dlms.definitions import Definitions
+from stream_app.registry.model import Member, Meter, Point, Site
+
+Parser = Callable[[str], Any]
+
+
+class Problem(NamedTuple):
+    """What is wrong where."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+class Rows(NamedTuple):
+    """The contents of a folder: the rows of each table by their line, the definitions by their name."""
+
+    meters: dict[int, Meter]
+    points: dict[int, Point]
+    sites: dict[int, Site]
+    members: dict[int, Member]
+    push_lists: dict[str, Any]
+    scale_profiles: dict[str, Any]
+
+
+def _name(text: str) -> str:
+    if "|" in text:
+        raise ValueError(f"{text!r} must not contain |, which separates the parts of keys")
+    return text
+
+
+def _title(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{16}", text):
+        raise ValueError(f"{text!r} is no system title: wanted 16 hex digits")
+    return text.upper()
+
+
+def _instant(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date: wanted ISO 8601, such as 2026-03-29T00:00:00+01:00") from None
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset: wanted one, such as +01:00 or Z")
+    return round(at.timestamp() * 1000)
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, KeyError):
+        raise ValueError(f"{text!r} is no time zone, such as Europe/Zurich") from None
+    return text
+
+
+def _quantities(text: str) -> tuple[str, ...]:
+    for quantity in text.split():
+        if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", quantity):
+            raise ValueError(f"{quantity!r} is no C.D.E of an OBIS code, such as 1.8.0")
+    return tuple(text.split())
+
+
+def _whole(least: int, most: int = 2**63 - 1) -> Parser:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,19}", text) or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is no whole number from {least}" + (f" to {most}" if most < 2**63 - 1 else ""))
+        return int(text)
+
+    return parse
+
+
+def _one_of(*words: str) -> Parser:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+class Table(NamedTuple):
+    """A CSV file: its rows' type and its columns. A column without a default in the type is required."""
+
+    row: type[Any]
+    columns: Mapping[str, Parser]
+
+    def required(self) -> set[str]:
+        """The columns no row can do without."""
+        return set(self.columns) - set(self.row._field_defaults)
+
+
+TABLES = {
+    "meters.csv": Table(
+        Meter,
+        {
+            "system_title": _title,
+            "serial": str,
+            "model": str,
+            "push_list": str,
+            "scale_profile": str,
+            "timezone": _zone,
+            "security": _one_of("authenticated", "encrypted", "clear"),
+            "push_seconds": _whole(1, 86_400),
+            "register_limit_wh": _whole(1),
+            "max_power_w": _whole(1),
+            "replay": _one_of("once", "strict"),
+        },
+    ),
+    "points.csv": Table(
+        Point,
+        {
+            "metering_point": _name,
+            "system_title": _title,
+            "site": _name,
+            "valid_from": _instant,
+            "valid_to": _instant,
+            "role": _one_of("consumer", "producer", "prosumer"),
+            "start_import_wh": _whole(0),
+            "start_export_wh": _whole(0),
+            "end_import_wh": _whole(0),
+            "end_export_wh": _whole(0),
+            "quantities": _quantities,
+        },
+    ),
+    "sites.csv": Table(
+        Site,
+        {
+            "site": _name,
+            "name": str,
+            "timezone": _zone,
+            "kind": _one_of("building", "community"),
+            "sharing": _one_of("none", "at-static", "at-dynamic", "ch-proportional", "ch-equal"),
+        },
+    ),
+    "members.csv": Table(
+        Member,
+        {
+            "site": _name,
+            "metering_point": _name,
+            "valid_from": _instant,
+            "valid_to": _instant,
+            "factor_percent": _whole(1, 100),
+            "share_permyriad": _whole(0, 10_000),
+        },
+    ),
+}
+DEFINITIONS = ("push_lists.json", "scale_profiles.json")
+
+
+def read_folder(folder: Path) -> tuple[Rows, list[Problem]]:
+    """Every row that can be read, and every problem of a single line. A file that is not there has no rows."""
+    problems = _misnamed(folder)
+    contents: list[dict[Any, Any]] = [_read_table(folder / name, table, problems) for name, table in TABLES.items()]
+    contents += [_read_definitions(folder / name, problems) for name in DEFINITIONS]
+    return Rows(*contents), problems
+
+
+def _misnamed(folder: Path) -> list[Problem]:
+    """A registry without its points would end every one of them: a slip in a file's name must not pass as absence."""
+    known = [*TABLES, *DEFINITIONS]
+    there = sorted(path.name for path in folder.iterdir() if path.is_file())
+    if not set(known) & set(there):
+        return [Problem(str(folder), 1, f"holds none of {', '.join(known)}")]
+    unknown = [name for name in there if name not in known]
+    likely = {name: difflib.get_close_matches(name.lower(), known, 1, 0.8) for name in unknown}
+    return [Problem(name, 1, f"should this be {match[0]}?") for name, match in likely.items() if match]
+
+
+def _read_table(path: Path, table: Table, problems: list[Problem]) -> dict[int, Any]:
+    if not path.exists():
+        return {}
+    try:
+        reader = csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""), strict=True)
+        header = [cell.strip() for cell in next(reader, [])]
+    except (UnicodeDecodeError, csv.Error) as error:
+        problems.append(Problem(path.name, 1, f"is no CSV in UTF-8: {error}"))
+        return {}
+    wrong = [f"unknown column {name!r}" for name in header if name not in table.columns]
+    wrong += [f"column {name} is missing" for name in table.columns if name in table.required() - set(header)]
+    wrong += [f"column {name} occurs twice" for name in dict.fromkeys(header) if header.count(name) > 1]
+    problems += [Problem(path.name, 1, text) for text in wrong]
+    rows: dict[int, Any] = {}
+    try:
+        for cells in reader if not wrong else ():
+            values, refused = _read_cells(header, [cell.strip() for cell in cells], table)
+            problems += [Problem(path.name, reader.line_num, text) for text in refused]
+            if values and not refused:
+                rows[reader.line_num] = table.row(**values)
+    except csv.Error as error:
+        problems.append(Problem(path.name, reader.line_num, str(error)))
+    return rows
+
+
+def _read_cells(header: list[str], cells: list[str], table: Table) -> tuple[dict[str, Any], list[str]]:
+    """The values of the cells that say something, and what is wrong with the others. A blank line has neither."""
+    if not any(cells):
+        return {}, []
+    if len(cells) > len(header):
+        return {}, [f"{len(cells)} cells, but {len(header)} columns"]
+    said = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+    wrong = [f"{name} is empty" for name in table.columns if name in table.required() - set(said)]
+    values = {}
+    for name, cell in said.items():
+        try:
+            values[name] = table.columns[name](cell)
+        except ValueError as error:
+            wrong.append(f"{name}: {error}")
+    return values, wrong
+
+
+def _read_definitions(path: Path, problems: list[Problem]) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        text = path.read_text("utf-8-sig")
+        entries = json.loads(text)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        problems.append(Problem(path.name, getattr(error, "lineno", 1), f"is no JSON in UTF-8: {error}"))
+        return {}
+    if not isinstance(entries, dict):
+        problems.append(Problem(path.name, 1, "is no JSON object of names"))
+        return {}
+    for name, entry in entries.items():
+        line = text[: max(0, text.find(json.dumps(name, ensure_ascii=False)))].count("\n") + 1
+        try:
+            one = {_name(name): entry}
+            Definitions(*((one, {}) if path.name == "push_lists.json" else ({}, one)))
+        except ValueError as error:
+            problems += [Problem(path.name, line, text) for text in str(error).split("\n")]
+    return entries

@@ -1,0 +1,129 @@
+"""What the rows of a registry folder must be to each other; what a single line must be is judged in ``files``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any, TypeVar
+
+from stream_app.dlms.definitions import packaged
+from stream_app.registry.files import Problem, Rows
+from stream_app.registry.model import Member, Point
+
+Row = TypeVar("Row")
+ALL_OF_IT = 10_000  # permyriad
+
+
+def judge(rows: Rows) -> list[Problem]:
+    """Every problem there is between rows, by file and line."""
+    found = [problem for rule in RULES for problem in rule(rows)]
+    return sorted(found, key=lambda problem: (problem.file, problem.line))
+
+
+def _once(file: str, rows: Mapping[int, Row], key: Callable[[Row], str]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for line, row in rows.items():
+        earlier = first.setdefault(key(row), line)
+        if earlier != line:
+            yield Problem(file, line, f"{key(row)} stands in line {earlier} already")
+
+
+def _unique(rows: Rows) -> Iterator[Problem]:
+    yield from _once("meters.csv", rows.meters, lambda meter: meter.system_title)
+    yield from _once("sites.csv", rows.sites, lambda site: site.site)
+
+
+def _known(file: str, rows: Mapping[int, Any], column: str, known: Iterable[str], where: str) -> Iterator[Problem]:
+    names = set(known)
+    for line, row in rows.items():
+        name = getattr(row, column)
+        if name and name not in names:
+            yield Problem(file, line, f"{column} {name} is not in {where}")
+
+
+def _references(rows: Rows) -> Iterator[Problem]:
+    lists, profiles = packaged().push_lists.keys(), packaged().scale_profiles.keys()
+    titles = [meter.system_title for meter in rows.meters.values()]
+    sites = [site.site for site in rows.sites.values()]
+    yield from _known("meters.csv", rows.meters, "push_list", lists | rows.push_lists.keys(), "push_lists.json")
+    yield from _known(
+        "meters.csv", rows.meters, "scale_profile", profiles | rows.scale_profiles.keys(), "scale_profiles.json"
+    )
+    yield from _known("points.csv", rows.points, "system_title", titles, "meters.csv")
+    yield from _known("points.csv", rows.points, "site", sites, "sites.csv")
+    yield from _known("members.csv", rows.members, "site", sites, "sites.csv")
+    at_site = {(point.site, point.metering_point) for point in rows.points.values()}
+    for line, member in rows.members.items():
+        if (member.site, member.metering_point) not in at_site:
+            yield Problem("members.csv", line, f"{member.metering_point} is no metering point of site {member.site}")
+
+
+def _validity(rows: Rows) -> Iterator[Problem]:
+    tables: dict[str, Mapping[int, Point | Member]] = {"points.csv": rows.points, "members.csv": rows.members}
+    for file, table in tables.items():
+        for line, row in table.items():
+            if row.valid_to is not None and row.valid_to <= row.valid_from:
+                yield Problem(file, line, "valid_to is not after valid_from")
+
+
+def _at_once(rows: Mapping[int, Any], key: Callable[[Any], Any]) -> Iterator[tuple[int, Any, int, Any]]:
+    """Pairs of rows of one key that are valid at the same time, the later line first."""
+    groups = defaultdict(list)
+    for line, row in rows.items():
+        groups[key(row)].append((line, row))
+    for group in groups.values():
+        for (earlier, one), (line, other) in combinations(group, 2):
+            if _begins_before_end(one, other) and _begins_before_end(other, one):
+                yield line, other, earlier, one
+
+
+def _begins_before_end(one: Point | Member, other: Point | Member) -> bool:
+    return other.valid_to is None or one.valid_from < other.valid_to
+
+
+def _one_device_at_a_time(rows: Rows) -> Iterator[Problem]:
+    for line, point, earlier, _ in _at_once(rows.points, lambda point: point.metering_point):
+        yield Problem("points.csv", line, f"{point.metering_point} is valid at the same time in line {earlier}")
+    for line, member, earlier, _ in _at_once(rows.members, lambda member: (member.site, member.metering_point)):
+        yield Problem("members.csv", line, f"{member.metering_point} is valid at the same time in line {earlier}")
+
+
+def _one_point_per_quantity(rows: Rows) -> Iterator[Problem]:
+    """One meter may serve a consumer and a producer point at once, but no register may be counted twice."""
+    for line, point, earlier, other in _at_once(rows.points, lambda point: point.system_title):
+        shared = set(point.measured_quantities()) & set(other.measured_quantities())
+        if shared and point.metering_point != other.metering_point:
+            both = f"{other.metering_point} (line {earlier}) and {point.metering_point}"
+            yield Problem(
+                "points.csv", line, f"{point.system_title} serves {both} with {' '.join(sorted(shared))} at once"
+            )
+
+
+def _sharing(rows: Rows) -> Iterator[Problem]:
+    sharing = {site.site: site.sharing for site in rows.sites.values()}
+    for line, member in rows.members.items():
+        rule = sharing.get(member.site, "none")
+        if rule.startswith("ch-") and member.factor_percent != 100:
+            yield Problem("members.csv", line, f"factor_percent {member.factor_percent}: {rule} admits only 100")
+
+
+def _static_shares(rows: Rows) -> Iterator[Problem]:
+    """At the moment a member joins, the shares of all who are members then. Nothing else can raise the sum."""
+    of_site: defaultdict[str, list[Member]] = defaultdict(list)
+    for member in rows.members.values():
+        of_site[member.site].append(member)
+    for line, joining in rows.members.items():
+        at = joining.valid_from
+        total = sum(
+            member.share_permyriad or 0
+            for member in of_site[joining.site]
+            if member.valid_from <= at and (member.valid_to is None or at < member.valid_to)
+        )
+        if total > ALL_OF_IT:
+            yield Problem(
+                "members.csv", line, f"share_permyriad: the shares of {joining.site} are {total} from here on"
+            )
+
+
+RULES = (_unique, _references, _validity, _one_device_at_a_time, _one_point_per_quantity, _sharing, _static_shares)
