@@ -1,0 +1,131 @@
+"""The spool as the event loop sees it: a thread that writes, and the waiting around it.
+
+Ports hand over what they have cut; one transaction takes what came within a tick; the uplink is woken. The disk may be
+slow, full or gone for a while: what is not committed stays here, bounded, and the ports wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from edge_agent.backoff import Backoff
+from edge_agent.metrics import Metrics
+from edge_agent.spool import Kept, Record, Spool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TICK = 0.05  # seconds; at most that much is lost with the power, and a card sees at most 20 commits a second
+MOST_PENDING = 4096  # telegrams in memory, a few megabytes
+
+log = structlog.get_logger(__name__)
+
+
+class SpoolThread:
+    """Owns the spool until ``close``; ``run`` has to run. ``refused`` counts what has been kept for a look."""
+
+    def __init__(self, spool: Spool, max_bytes: int, metrics: Metrics) -> None:
+        self._spool = spool
+        self._metrics = metrics
+        self._thread = ThreadPoolExecutor(1, "spool")
+        self._records: list[Record] = []
+        self._kept: list[Kept] = []
+        self._pending_bytes = 0
+        self._arrived = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._full_bytes = max_bytes - max_bytes // 16  # room for what is on its way when a port begins to wait
+        self.usage = spool.usage()
+        self.refused = 0
+
+    async def put(self, records: Sequence[Record], kept: Sequence[Kept]) -> None:
+        """Take over what a port has cut. Returns at once unless the disk cannot follow."""
+        self._records += records
+        self._kept += kept
+        self.refused += len(kept)
+        self._pending_bytes += sum(len(one.captured) for one in records)
+        self._arrived.set()
+        if self._pending > MOST_PENDING:
+            await self._until(lambda: self._pending <= MOST_PENDING)
+
+    async def room(self) -> None:
+        """Wait until the spool has room: for ports that would rather wait than see the oldest dropped."""
+        if self.is_full:
+            await self._until(lambda: not self.is_full)
+
+    async def flushed(self) -> None:
+        """Wait until everything handed over is on the disk."""
+        await self._until(lambda: not self._pending)
+
+    async def empty(self) -> None:
+        """Wait until everything handed over is in Kafka."""
+        await self._until(lambda: not self._pending and not self.usage.frames)
+
+    async def first(self, limit: int) -> list[tuple[int, Record]]:
+        """The oldest frames, once there are any."""
+        await self._until(lambda: self.usage.frames > 0)
+        return await self._call(self._spool.first, limit)
+
+    async def acknowledge(self, seq: int) -> None:
+        """Everything up to ``seq`` is in Kafka."""
+        await self._call(self._spool.acknowledge, seq)
+        self.usage = await self._call(self._spool.usage)
+        await self._tell()
+
+    async def run(self) -> None:
+        """Commit what arrives, for ever."""
+        backoff = Backoff()
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(TICK)
+            try:
+                await self._commit()
+            except sqlite3.OperationalError as error:  # no space, a card that has gone read-only, an I/O error
+                self._metrics.spool_errors.inc()
+                log.error("the spool cannot be written", reason=str(error), waiting=self._pending)
+                await asyncio.sleep(backoff.pause())
+            else:
+                backoff.succeeded()
+
+    def close(self) -> None:
+        """Close the spool after its last write."""
+        self._thread.submit(self._spool.close)
+        self._thread.shutdown()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether ports that can wait have to."""
+        return self.usage.used_bytes + self._pending_bytes >= self._full_bytes
+
+    @property
+    def _pending(self) -> int:
+        return len(self._records) + len(self._kept)
+
+    async def _commit(self) -> None:
+        records, kept = self._records[:], self._kept[:]
+        dropped = await self._call(self._spool.append, records, kept)
+        self.usage = await self._call(self._spool.usage)
+        del self._records[: len(records)], self._kept[: len(kept)]  # from here on ``usage`` counts them
+        self._pending_bytes -= sum(len(one.captured) for one in records)
+        if not self._pending:
+            self._arrived.clear()
+        if dropped:
+            self._metrics.spool_dropped.inc(dropped)
+            log.warning("the spool is full", dropped=dropped)
+        await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(holds)
+
+    async def _call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
