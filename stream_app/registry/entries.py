@@ -142,11 +142,7 @@ PARTS: dict[str, Callable[[Any], str]] = {"valid_from": _iso}
 
 def _said(row: Row) -> dict[str, Any]:
     defaults = row._field_defaults
-    return {
-        name: value
-        for name, value in row._asdict().items()
-        if name != APPLIED_AT and not (name in defaults and value == defaults[name])
-    }
+    return {name: value for name, value in row._asdict().items() if not (name in defaults and value == defaults[name])}
 
 
 def _dump(body: Mapping[str, Any]) -> str:

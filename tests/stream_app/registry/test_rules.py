@@ -16,7 +16,7 @@ CH = GOOD["sites.csv"].replace("at-static", "ch-equal")
 SERVES = f"{LG} serves CH1 (line 2) and CH2 with"
 
 
-def found(folder_of: Write, **replaced: str) -> list[str]:
+def found(folder_of: Write, **replaced: str | None) -> list[str]:
     rows, problems = read_folder(folder_of(**replaced))
     assert problems == []
     return [str(problem) for problem in judge(rows)]
@@ -70,6 +70,11 @@ def two_points(first: str, second: str) -> dict[str, str | None]:
             id="two-devices-at-once",
         ),
         pytest.param(
+            {"members": None, "points": POINTS + f"CH1,{LG},haus-1,{JANUARY},,,\nCH1,{LG},haus-1,{MARCH},,,\n"},
+            "points.csv:3: CH1 is valid at the same time in line 2",
+            id="point-twice-at-once",
+        ),
+        pytest.param(
             {"members": MEMBERS + f"zev-1,AT1,{JANUARY},,,\nzev-1,AT1,{MARCH},,,\n"},
             "members.csv:3: AT1 is valid at the same time in line 2",
             id="member-twice-at-once",
@@ -91,7 +96,7 @@ def two_points(first: str, second: str) -> dict[str, str | None]:
         ),
     ],
 )
-def test_what_contradicts_another_line_is_named(write: Write, replaced: dict[str, str], expected: str) -> None:
+def test_what_contradicts_another_line_is_named(write: Write, replaced: dict[str, str | None], expected: str) -> None:
     assert [expected] == found(write, **replaced)
 
 
@@ -112,5 +117,5 @@ def test_what_contradicts_another_line_is_named(write: Write, replaced: dict[str
         ),
     ],
 )
-def test_what_only_looks_like_a_contradiction_is_accepted(write: Write, replaced: dict[str, str]) -> None:
+def test_what_only_looks_like_a_contradiction_is_accepted(write: Write, replaced: dict[str, str | None]) -> None:
     assert [] == found(write, **replaced)
