@@ -120,23 +120,25 @@ class Reading:
 
     def by_list(self, push_list: PushList, nodes: list[Node]) -> None:
         """Layout e: the operator's list names the values."""
-        where = f"push list {push_list.name}"
+        pairs = list(zip(push_list.items, nodes, strict=False))
+        for number, (item, node) in enumerate(pairs, 1):
+            if node.tag != NULL and not ROLES[item.role][0](node):
+                what = (
+                    f"item {number} ({item.obis.name}), a {item.role}, came as {node.type_name} of {node.size} octets"
+                )
+                raise ProfileError(f"push list {push_list.name} does not fit: {what}", offset=node.at)
         if len(nodes) != len(push_list.items):
-            raise ProfileError(f"{where} has {len(push_list.items)} items, {len(nodes)} values came", offset=self.at)
+            counts = f"{len(push_list.items)} items, {len(nodes)} values came"
+            raise ProfileError(f"push list {push_list.name} does not fit: {counts}", offset=self.at)
         self.sketch.name = push_list.name
         scales = {
             item.obis.name: self.scaler_unit(node)
-            for item, node in zip(push_list.items, nodes, strict=True)
-            if item.role == "scaler_unit" and is_scaler_unit(node)
+            for item, node in pairs
+            if item.role == "scaler_unit" and node.tag != NULL
         }
-        for number, (item, node) in enumerate(zip(push_list.items, nodes, strict=True), 1):
-            if node.tag == NULL:
-                continue
-            fits, note = ROLES[item.role]
-            if not fits(node):
-                reason = f"{where}: item {number} ({item.obis.name}), a {item.role}, came as {node.type_name}"
-                raise ProfileError(reason, offset=node.at)
-            note(self.sketch, self.scaled(item, scales.get(item.obis.name)), node)
+        for item, node in pairs:
+            if node.tag != NULL:
+                ROLES[item.role][1](self.sketch, self.scaled(item, scales.get(item.obis.name)), node)
 
     def scaled(self, item: Item, sent: Scale | None) -> Item:
         """The item with the scale its telegram sends, else the list's own, else the scale profile's."""
