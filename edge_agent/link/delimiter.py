@@ -17,19 +17,11 @@ from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import Cutter, Frame, More, Refused, Telegram
 
 SOUND: dict[int, Cutter] = {mbus.START: mbus.cut, hdlc.FLAG: hdlc.cut, ord("/"): p1.cut}  # forms that check themselves
-CIP_SAPS = b"\x01\x67"  # management logical device to client 103 (KSMW 4.2.1)
-LOOK_BACK = 3
 PLAIN_APDUS = (*apdu.TAGS, 0xE6)
 
 
 def _envelope_of_p1(buffer: bytearray, start: int) -> Frame | More | None:
     return apdu.cut_envelope(buffer, start, link="p1")
-
-
-def _unframed_envelope(buffer: bytearray, start: int) -> Frame | More | None:
-    """An envelope by itself. Behind an LLC or the SAPs of M-Bus it is the inside of a frame whose checks failed."""
-    inside = apdu.LLC.match(buffer, max(start - 3, 0), start) or buffer.endswith(CIP_SAPS, 0, start)
-    return None if inside else apdu.cut_envelope(buffer, start)
 
 
 def _likely_wrapper(buffer: bytearray, start: int) -> Frame | More | None:
@@ -53,16 +45,17 @@ STARTS: dict[str, dict[int, Cutter]] = {
         apdu.NOTIFICATION: apdu.cut_push,
     },
 }
-STARTS["auto"] = {
-    **SOUND,
-    p1.SLASH_WITH_PARITY: p1.cut_with_parity,
-    0x00: _likely_wrapper,
-    apdu.GENERAL_GLO: _unframed_envelope,
-}
-# What only counts right after silence or a telegram: it has neither a checksum nor a length.
+STARTS["auto"] = {**SOUND, p1.SLASH_WITH_PARITY: p1.cut_with_parity}
+# These carry no checksum. Amid noise they may be the inside of a frame whose checks have failed, so on a line of
+# unknown link they count right after silence or a telegram only; clear ones, without even a length, on any line.
 STARTS_AFTER_SILENCE: dict[str, dict[int, Cutter]] = {
     "apdu": dict.fromkeys(PLAIN_APDUS, apdu.cut_any),
-    "auto": {apdu.NOTIFICATION: apdu.cut_push, 0xE6: apdu.cut_push},
+    "auto": {
+        0x00: _likely_wrapper,
+        apdu.GENERAL_GLO: apdu.cut_envelope,
+        apdu.NOTIFICATION: apdu.cut_push,
+        0xE6: apdu.cut_push,
+    },
 }
 WITHOUT_CHECKSUM = ("wpdu", "apdu")
 
@@ -95,8 +88,7 @@ class Delimiter:
     def idle(self) -> list[Telegram | Refused]:
         """The line has been silent for longer than a pause inside a telegram, or has ended: nothing stays open."""
         done = self._run(silent=True) + self._assembly.end()
-        self._buffer.clear()
-        self._at = self._taken = self._need = 0
+        self._taken = 0
         self._fresh = True
         return done
 
@@ -105,11 +97,9 @@ class Delimiter:
         self._need = 0
         while self._step(silent, done):
             pass
-        settled = max(self._at - LOOK_BACK, 0)
-        del self._buffer[:settled]
-        self._at -= settled
-        self._taken -= settled
-        self._need -= settled
+        decided = self._at
+        del self._buffer[:decided]
+        self._at, self._taken, self._need = 0, max(self._taken - decided, 0), max(self._need - decided, 0)
         return done
 
     def _step(self, silent: bool, done: list[Telegram | Refused]) -> bool:
@@ -140,7 +130,7 @@ class Delimiter:
         done += self._assembly.add(verdict, bytes(self._buffer[self._at : end]), gap)
         self._taken = end
         self._at = end - 1 if verdict.link == "hdlc" and self._buffer[end - 1] == hdlc.FLAG else end
-        self._fresh = True
+        self._fresh = verdict.error is None
         return True
 
     def _look(self) -> Frame | More | None:
@@ -164,7 +154,8 @@ class Delimiter:
     def _end_of(self, frame: Frame, silent: bool) -> int | More:
         """Where the frame's bytes end: at its end, or where a sound frame begins inside it although it is doubtful."""
         if frame.error:
-            inside = {**self._sound, self._buffer[frame.start]: self._starts[self._buffer[frame.start]]}
+            octet = self._buffer[frame.start]
+            inside = {**self._sound, octet: self._starts.get(octet) or self._starts_after_silence[octet]}
         elif frame.link in WITHOUT_CHECKSUM:
             inside = self._sound
         else:

@@ -60,8 +60,12 @@ def test_on_a_line_of_bare_apdus_the_decoder_gets_whatever_has_an_apdu_tag() -> 
         assert [data] == [one.captured for one in read(data, "apdu")]
 
 
-def test_amid_other_links_a_clear_apdu_must_begin_right_after_silence() -> None:
-    assert [] == read(b"\xff" + CLEAR, "auto")
+@pytest.mark.parametrize("data", [SEALED, CLEAR, encoder.wrapper(SEALED)], ids=["ciphered", "clear", "wrapper"])
+def test_on_a_line_of_unknown_link_what_has_no_checksum_must_follow_silence(data: bytes) -> None:
+    delimiter = Delimiter()
+
+    assert [] == delimiter.feed(b"\xff" + data) + delimiter.idle()
+    assert [data] == [one.captured for one in delimiter.feed(data) + delimiter.idle()]
 
 
 def test_an_apdu_cut_short_never_completes() -> None:
