@@ -13,6 +13,7 @@ import structlog
 
 LIKE_A_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[ :-]?){16,}")
 CUT: Final = "[hex cut out]"
+CHATTY: Final = ("aiohttp.access", "aiokafka", "faust", "mode", "stream_app.lane.faust_adapter")
 
 
 def log_config(stream: TextIO) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def log_config(stream: TextIO) -> dict[str, Any]:
         "formatters": {"lines": formatter},
         "handlers": {"stream": {"class": "logging.StreamHandler", "stream": stream, "formatter": "lines"}},
         "root": {"handlers": ["stream"], "level": "INFO"},
-        "loggers": {"aiokafka": {"level": "WARNING"}, "aiohttp.access": {"level": "WARNING"}},
+        "loggers": {name: {"level": "WARNING"} for name in CHATTY},
     }
 
 

@@ -1,0 +1,28 @@
+"""``cipstream``: the commands, one module each in ``commands/``."""
+
+from __future__ import annotations
+
+import typer
+
+from stream_app.commands import registry, topics, worker
+from stream_app.commands.decode import decode
+
+app = typer.Typer(
+    help="From the customer port of an electricity meter to the billing record.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they could hold keys
+)
+app.command()(worker.worker)
+app.add_typer(topics.app, name="topics")
+app.add_typer(registry.app, name="registry")
+app.command()(decode)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

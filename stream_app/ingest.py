@@ -1,0 +1,249 @@
+"""Stage one: captured telegrams of one partition in; readings, meter-quarters, events and rejects out. Pure.
+
+Per record: re-read the link bytes, compare the record's key with the title, open the telegram (``trust``), decide its
+time (``meter_time``), write the reading, settle the meter's quarters (``energy``), and only then move counter and
+offset. What cannot be done is a reject and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from edge_agent.link.errors import MeterDataError
+from edge_agent.link.telegram import reread
+from stream_app.avro import Codecs
+from stream_app.dlms.cipher import TITLE_OCTETS
+from stream_app.dlms.errors import MisroutedError
+from stream_app.dlms.notification import Reader
+from stream_app.energy import meter_energy
+from stream_app.energy.meter_energy import Sample
+from stream_app.lane.batches import hash_of
+from stream_app.lane.stage import Output, Record
+from stream_app.meter import CLOCK_KEY, WIDE, IngestState, MeterState
+from stream_app.meter_plan import Knowledge, MeterPlan
+from stream_app.meter_time import Measured, decide
+from stream_app.reading_encoder import encode_reading
+from stream_app.records import Event, MeterQuarter, Severity
+from stream_app.refusals import reject
+from stream_app.replay import MAX_COUNTER, Verdict
+from stream_app.topics import Topics
+from stream_app.trust import Opened, open_telegram
+
+CLOCK_STEP_MS: Final = 60_000  # stage two learns of the passing of time at least this often
+ROUND: Final = 60  # sweeps in which every meter is looked at once
+COUNTER_JUMP: Final = 100_000  # a week of telegrams every 6 s
+COUNTER_NEAR_END: Final = MAX_COUNTER - 20_000_000  # three years of them
+
+Found = MeterQuarter | Event
+
+
+class IngestStage:
+    """The stage on ``frames``. Put a new ``Knowledge`` into ``knowledge`` to change keys or registry.
+
+    ``partitions`` are those of ``frames``, ``targets`` those of ``meter-quarters``. ``tally`` counts telegrams accepted
+    and refused by kind, for the metrics page.
+    """
+
+    def __init__(self, topics: Topics, codecs: Codecs, knowledge: Knowledge, *, partitions: int, targets: int) -> None:
+        self.topic = topics.frames
+        self.changelog = topics.ingest_changelog
+        self.knowledge = knowledge
+        self.tally: Counter[str] = Counter()
+        self._topics = topics
+        self._codecs = codecs
+        self._partitions = partitions
+        self._targets = targets
+        self._tolerance_ms = knowledge.limits.clock_tolerance_ms
+        self._reader = Reader()
+
+    def new_state(self, partition: int) -> IngestState:
+        """A partition without meters."""
+        return IngestState(partition)
+
+    def restore(self, state: IngestState, entries: Mapping[bytes, bytes]) -> None:
+        """Fill a new state from the changelog."""
+        for key, value in entries.items():
+            if key == CLOCK_KEY:
+                state.clock = state.clock_told = int(value)
+                continue
+            meter = state.meters.get(title := key.removesuffix(WIDE))
+            if meter is None:
+                meter = state.meters[title] = MeterState()
+            if title is key:
+                meter.unpack_thin(value)
+            else:
+                meter.energy.unpack_wide(value)
+
+    def changes(self, state: IngestState) -> list[tuple[bytes, bytes | None]]:
+        """The changelog records of the meters that were heard, and of the clock."""
+        changed: list[tuple[bytes, bytes | None]] = []
+        for title in state.dirty:
+            meter = state.meters[title]
+            changed.append((title, meter.pack_thin()))
+            if meter.energy.wide_dirty:
+                changed.append((title + WIDE, meter.energy.pack_wide()))
+        state.dirty.clear()
+        if state.clock is not None and state.fed:
+            changed.append((CLOCK_KEY, b"%d" % state.clock))
+        return changed
+
+    def step(self, state: IngestState, records: Sequence[Record], now: int) -> list[Output]:
+        """Take a batch of telegrams."""
+        outputs: list[Output] = []
+        found: list[Found] = []
+        for record in records:
+            received_at = state.feed(record.timestamp, now)
+            try:
+                outputs += self._telegram(state, record, received_at, found)
+            except MeterDataError as error:
+                self.tally[error.kind] += 1
+                outputs.append(reject(self._topics.rejects, record, error))
+                if event := state.alarms.refused(_name(record), error, received_at):
+                    found.append(event)
+        return self._finish(state, outputs, found, now)
+
+    def sweep(self, state: IngestState, now: int) -> list[Output]:
+        """Let time pass: a share of the meters at a time, so that no sweep stalls the batches."""
+        clock = state.carry_on(now)
+        found: list[Found] = list(state.alarms.sweep(clock))
+        state.tour = state.tour or list(state.meters)
+        share = len(state.meters) // ROUND + 1
+        for key in state.tour[-share:]:
+            meter = state.meters[key]
+            with suppress(MeterDataError):  # a plan that cannot be made is told by the meter's telegrams
+                plan = self._plan(state, meter, key, clock, found)
+                found += meter_energy.sweep(meter.energy, plan.rules, clock)
+                if meter.energy.wide_dirty:
+                    state.dirty.add(key)
+        del state.tour[-share:]
+        return self._finish(state, [], found, now)
+
+    def _telegram(self, state: IngestState, record: Record, received_at: int, found: list[Found]) -> Iterable[Output]:
+        """One telegram from link bytes to reading. Whatever is raised, nothing has moved."""
+        key = record.key or b""
+        telegram = reread(record.value or b"", _link(record))
+        title = _title(key, telegram.title)
+        meter = state.meters.get(key)
+        if meter is None:
+            self._check_partition(key, record.partition)
+            meter = MeterState()  # kept only if the telegram is accepted: invented titles cost no memory
+        elif record.offset <= meter.offset:
+            return ()  # done before a crash, on a broker without transactions
+        clock = state.time(received_at)
+        adopted: list[Found] = []
+        plan = self._plan(state, meter, key, clock, adopted)
+        decode = partial(self._reader.read, profile=plan.profile)
+        opened = open_telegram(telegram.apdu, title, meter.trust, plan.policy, decode, clock)
+        late = opened.verdict is Verdict.LATE
+        measured = decide(opened.push.time, received_at, self._tolerance_ms, meter.measured_at, late)
+        shape = self.knowledge.shape(opened.push, plan.rules)
+        reading = encode_reading(
+            plan.prefix(self._codecs.readings.header, record, opened, measured.at),
+            record.offset,
+            measured.at,
+            received_at,
+            measured.from_gateway,
+            measured.status,
+            opened.counter,
+            shape.encoder.encode(opened.push.values),
+        )
+        sample = Sample(measured.at, shape.sample(opened.push.values), opened.authenticated)
+        found += adopted
+        found += meter_energy.advance(meter.energy, sample, plan.rules, clock)
+        found += self._accept(state, meter, plan, opened, measured, clock)
+        meter.offset = record.offset
+        if not late:
+            meter.measured_at = measured.at
+        state.meters[key] = meter
+        state.dirty.add(key)
+        self.tally["accepted"] += 1
+        return (Output(self._topics.readings, key, reading, measured.at),)
+
+    def _plan(self, state: IngestState, meter: MeterState, key: bytes, clock: int, found: list[Found]) -> MeterPlan:
+        """The meter's plan. A new one may change what its quarters have to say."""
+        plan = meter.plan
+        if plan is None or plan.made_from is not self.knowledge:
+            plan = meter.plan = self.knowledge.plan(key.decode())
+            found += meter_energy.adopt(meter.energy, plan.rules, clock)
+            if key in state.meters:
+                state.dirty.add(key)
+        return plan
+
+    def _accept(
+        self, state: IngestState, meter: MeterState, plan: MeterPlan, opened: Opened, measured: Measured, clock: int
+    ) -> Iterable[Event]:
+        """Move what a verified telegram moves, and tell what a person may want to know of trust and time."""
+        if opened.counter is not None and opened.key is not None:
+            newest = meter.trust.newest(opened.key)
+            if newest < COUNTER_NEAR_END <= opened.counter:
+                yield _news(plan, measured, "security.counter_near_end", "ALARM", f"frame counter {opened.counter}")
+            if 0 <= newest < opened.counter - COUNTER_JUMP:
+                yield _news(plan, measured, "security.counter_jump", "WARNING", f"from {newest} to {opened.counter}")
+            if meter.trust.accept(opened, clock):
+                proof = "with" if opened.authenticated else "without"
+                version = opened.key.keys.version
+                yield _news(plan, measured, "key.promoted", "INFO", f"version {version} verified {proof} a tag")
+        if measured.drift_ms is not None:
+            detail = f"the meter's clock is {measured.drift_ms // 1000} s off the gateway's"
+            drift = _news(plan, measured, "clock.drift", "WARNING", detail)
+            if told := state.alarms.tell(drift):
+                yield told
+
+    def _finish(self, state: IngestState, outputs: list[Output], found: list[Found], now: int) -> list[Output]:
+        """Encode what was found, the newest revision of each part only, and tell stage two the time."""
+        parts = {(f.site, f.system_title, f.quantity, f.start, f.end): f for f in found if isinstance(f, MeterQuarter)}
+        for part in parts.values():
+            site = part.site.encode()
+            value = self._codecs.meter_quarters.encode(part)
+            outputs.append(Output(self._topics.meter_quarters, site, value, part.start, site))
+        for event in found:
+            if isinstance(event, Event):
+                value = self._codecs.events.encode(event)
+                outputs.append(Output(self._topics.events, event.source.encode(), value, event.at))
+        clock = state.time(now)
+        if clock - state.clock_told >= CLOCK_STEP_MS or clock < state.clock_told:
+            state.clock_told = clock
+            source = b"clock|%d" % state.partition
+            outputs += [Output(self._topics.meter_quarters, source, None, clock, to) for to in range(self._targets)]
+        return outputs
+
+    def _check_partition(self, key: bytes, partition: int) -> None:
+        """A record put into a partition by hand would meet an empty replay guard there."""
+        home = hash_of(key) % self._partitions
+        if home != partition:
+            raise MisroutedError(f"in partition {partition}, but its key belongs to partition {home}")
+
+
+def _news(plan: MeterPlan, measured: Measured, kind: str, severity: Severity, detail: str) -> Event:
+    return Event(plan.title, measured.at, kind, severity, detail, plan.title)
+
+
+def _name(record: Record) -> str:
+    """A record's key as text, whatever its bytes."""
+    return (record.key or b"")[:64].decode("ascii", "replace")
+
+
+def _link(record: Record) -> str:
+    for name, value in record.headers:
+        if name == "link":
+            return value.decode("ascii", "replace")
+    return "auto"
+
+
+def _title(key: bytes, title: bytes | None) -> bytes:
+    """The system title as octets; the record's key has to be the same, and stands in where the meter sends none."""
+    if title:
+        if title.hex().upper().encode() != key:
+            raise MisroutedError(f"the record's key is not the telegram's title {title.hex().upper()}")
+        return title
+    try:
+        octets = bytes.fromhex(key.decode("ascii"))
+    except ValueError:
+        octets = b""
+    if len(octets) != TITLE_OCTETS or octets.hex().upper().encode() != key:
+        raise MisroutedError("the record's key is no system title of 16 upper-case hex digits")
+    return octets

@@ -1,0 +1,82 @@
+"""What stage one remembers of a meter and of a partition, and how it is kept in the changelog.
+
+A meter has two changelog records: a thin one under its title, which changes with every telegram, and a wide one under
+``title|e`` with what changes once a quarter.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from stream_app.energy.meter_energy import MeterEnergy
+from stream_app.meter_plan import MeterPlan
+from stream_app.refusals import Alarms
+from stream_app.trust import Trust
+
+WIDE: Final = b"|e"
+CLOCK_KEY: Final = b"\x00clock"
+_THIN: Final = struct.Struct(">qq")
+
+
+class MeterState:
+    """One meter. ``offset``: of the newest record accepted; ``measured_at``: time of the newest counter."""
+
+    __slots__ = ("energy", "measured_at", "offset", "plan", "trust")
+
+    def __init__(self) -> None:
+        self.offset = -1
+        self.measured_at = 0
+        self.trust = Trust()
+        self.energy = MeterEnergy()
+        self.plan: MeterPlan | None = None
+
+    def pack_thin(self) -> bytes:
+        """What changes with every telegram."""
+        return _THIN.pack(self.offset, self.measured_at) + self.trust.pack() + self.energy.pack_thin()
+
+    def unpack_thin(self, data: bytes) -> None:
+        """Take what ``pack_thin`` wrote."""
+        self.offset, self.measured_at = _THIN.unpack_from(data)
+        self.trust, at = Trust.unpack(data, _THIN.size)
+        self.energy.unpack_thin(data[at:])
+
+
+class IngestState:
+    """One partition's meters and its clock.
+
+    The clock is the newest record timestamp (epoch milliseconds), carried on by the wall clock while nothing arrives; a
+    partition that never had a record goes by the wall clock.
+    """
+
+    __slots__ = ("alarms", "clock", "clock_told", "dirty", "fed", "meters", "partition", "tour", "wall")
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.meters: dict[bytes, MeterState] = {}
+        self.dirty: set[bytes] = set()
+        self.alarms = Alarms()
+        self.tour: list[bytes] = []  # meters that this round of sweeps has still to visit
+        self.clock: int | None = None
+        self.clock_told = 0
+        self.wall: int | None = None
+        self.fed = False
+
+    def time(self, now: int) -> int:
+        """The partition's clock."""
+        return now if self.clock is None else self.clock
+
+    def feed(self, timestamp: int, now: int) -> int:
+        """Move the clock to a record's time, which cannot be later than ``now``; returns that time."""
+        at = timestamp if 0 < timestamp < now else now
+        if self.clock is None or at > self.clock:
+            self.clock = at
+        self.fed = True
+        return at
+
+    def carry_on(self, now: int) -> int:
+        """Let the wall clock move the partition's if nothing came since the last call."""
+        if self.clock is not None and self.wall is not None and not self.fed:
+            self.clock = max(self.clock, min(now, self.clock + now - self.wall))
+        self.wall, self.fed = now, False
+        return self.time(now)

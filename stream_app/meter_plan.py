@@ -1,0 +1,141 @@
+"""What registry and keys say of a meter, made ready for use once per change of either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from stream_app.dlms.cipher import ENCRYPTED
+from stream_app.dlms.definitions import Profile, packaged
+from stream_app.dlms.layout import Layout, Push
+from stream_app.energy.meter_energy import MeterRules, rules_for
+from stream_app.keys.ring import KeyRing
+from stream_app.lane.stage import Record
+from stream_app.reading_encoder import QuantityEncoder, reading_prefix
+from stream_app.registry.model import Directory, Meter, Point
+from stream_app.trust import Opened, Policy
+
+MAX_PREFIXES: Final = 16  # of one meter: lists × gateways × key versions
+MAX_SHAPES: Final = 4096
+LITRES: Final = {"m3": 3}  # volumes are counted in litres
+
+
+class Limits(NamedTuple):
+    """The settings of stage one, in milliseconds."""
+
+    clock_tolerance_ms: int = 300_000
+    rotation_grace_ms: int = 3_600_000
+    grace_ms: int = 1_800_000
+
+
+class MeterPlan:
+    """One meter's plan. ``prefixes`` are the constant parts of its readings."""
+
+    __slots__ = ("made_from", "points", "policy", "prefixes", "profile", "rules", "title")
+
+    def __init__(
+        self,
+        made_from: Knowledge,
+        title: str,
+        policy: Policy,
+        profile: Profile,
+        rules: MeterRules,
+        points: tuple[Point, ...],
+    ) -> None:
+        self.made_from = made_from
+        self.title = title
+        self.policy = policy
+        self.profile = profile
+        self.rules = rules
+        self.points = points
+        self.prefixes: dict[tuple[object, ...], bytes] = {}
+
+    def point_at(self, at: int) -> Point | None:
+        """The metering point served at ``at``; where there are two, the one with the import side."""
+        if len(self.points) == 1:
+            (point,) = self.points
+            return point if point.valid_from <= at and (point.valid_to is None or at < point.valid_to) else None
+        valid = [p for p in self.points if p.valid_from <= at and (p.valid_to is None or at < p.valid_to)]
+        return min(valid, key=lambda point: point.role == "producer", default=None)
+
+    def prefix(self, header: bytes, record: Record, opened: Opened, at: int) -> bytes:
+        """The part of a reading that stays while gateway, key, list, id and metering point do."""
+        headers = dict(record.headers)
+        push, point = opened.push, self.point_at(at)
+        edge, port = headers.get("edge-id"), headers.get("port")
+        version = opened.key.keys.version if opened.key else None
+        key = (edge, port, opened.security_control, version, push.layout, push.id_octets, point)
+        prefix = self.prefixes.get(key)
+        if prefix is None:
+            if len(self.prefixes) >= MAX_PREFIXES:
+                self.prefixes.clear()
+            prefix = self.prefixes[key] = reading_prefix(
+                header,
+                system_title=self.title,
+                device_id=push.device_id,
+                metering_point=point.metering_point if point else None,
+                site=point.site if point else None,
+                encrypted=bool(opened.security_control & ENCRYPTED),
+                authenticated=opened.authenticated,
+                key_version=version,
+                push_list=push.layout.name,
+                edge_id=None if edge is None else edge.decode("utf-8", "replace"),
+                port=None if port is None else port.decode("utf-8", "replace"),
+                source_partition=record.partition,
+            )
+        return prefix
+
+
+class Shape:
+    """What is compiled once per layout and set of quantities, and shared by all meters of a kind."""
+
+    __slots__ = ("encoder", "steps")
+
+    def __init__(self, layout: Layout, quantities: tuple[str, ...]) -> None:
+        self.encoder = QuantityEncoder(layout.registers)
+        self.steps = tuple(_step(layout, quantity) for quantity in quantities)
+
+    def sample(self, values: Sequence[int]) -> tuple[int | None, ...]:
+        """The registers that make quarters, one per quantity, in Wh, varh or litres; None where there is none."""
+        return tuple([None if at < 0 else values[at] * up // down for at, up, down in self.steps])
+
+
+def _step(layout: Layout, quantity: str) -> tuple[int, int, int]:
+    for at, register in enumerate(layout.registers):
+        if register.scale is not None and register.obis.partition(":")[2] == quantity:
+            exponent = register.scale + LITRES.get(register.unit, 0)
+            return at, 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
+    return -1, 1, 1
+
+
+class Knowledge:
+    """One consistent snapshot of keys and registry; a change of either makes a new one."""
+
+    def __init__(self, ring: KeyRing, directory: Directory, limits: Limits) -> None:
+        self.ring = ring
+        self.directory = directory
+        self.limits = limits
+        self._definitions = packaged().with_own(directory.push_lists, directory.scale_profiles)
+        self._shapes: dict[tuple[Layout, tuple[str, ...]], Shape] = {}
+
+    def plan(self, title: str) -> MeterPlan:
+        """The plan of a meter. Raises ``ProfileError`` where its push list, scales or zone are not known."""
+        directory, limits = self.directory, self.limits
+        meter = directory.meters.get(title, Meter(title))
+        points = directory.points_of_title.get(title, ())
+        policy = Policy(meter.security, meter.replay == "strict", self.ring.of(title), limits.rotation_grace_ms)
+        profile = self._definitions.profile(
+            push_list=meter.push_list, scale_profile=meter.scale_profile, timezone=directory.timezone_of(title)
+        )
+        rules = rules_for(meter, points, grace_ms=limits.grace_ms)
+        return MeterPlan(self, title, policy, profile, rules, points)
+
+    def shape(self, push: Push, rules: MeterRules) -> Shape:
+        """The compiled shape of a push."""
+        key = (push.layout, rules.quantities)
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= MAX_SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[key] = Shape(*key)
+        return shape
