@@ -240,8 +240,7 @@ def _take(state: BalanceState, site: SiteMemory, part: MeterQuarter, touched: di
     if (site.name, start) not in touched:
         quarter = site.open(start)
         touched[site.name, start] = _Touched(site, quarter, published(site, quarter))
-    parts = touched[site.name, start].quarter.parts
-    parts[part.system_title, part.quantity, part.start, part.end] = Part(*part[5:12])
+    touched[site.name, start].quarter.put(part.system_title, part.quantity, part.start, part.end, Part(*part[5:12]))
 
 
 def _address(record: Published) -> tuple[str, str, int]:

@@ -13,8 +13,9 @@ part has no amount has none either: the sum of the rest would be too small and l
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from stream_app.energy.community import allocations_of, withdrawn
@@ -24,7 +25,6 @@ from stream_app.records import Allocation, Balance, Method, Quality, QuarterHour
 from stream_app.registry.model import Member, Point, Site
 
 Series = tuple[str, str]  # metering point, quantity
-PartKey = tuple[str, str, int, int]  # system title, quantity, start, end
 Stretch = tuple[str, int, int]  # system title, start, end: a part that a series is made of
 
 
@@ -54,18 +54,23 @@ class Rows(NamedTuple):
 class Quarter:
     """One quarter-hour of a site: the parts that are held, and the revision each record has reached.
 
-    ``adjusted`` are the series that a correction of the registry has touched after they were published.
+    ``parts`` by system title and quantity, then by start and end; ``adjusted`` are the series that a correction of the
+    registry has touched after they were published.
     """
 
     __slots__ = ("adjusted", "allocations", "balance", "parts", "series", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
-        self.parts: dict[PartKey, Part] = {}
+        self.parts: dict[tuple[str, str], dict[tuple[int, int], Part]] = {}
         self.series: dict[Series, int] = {}
         self.adjusted: set[Series] = set()
         self.balance = 0
         self.allocations: dict[str, int] = {}
+
+    def put(self, title: str, quantity: str, start: int, end: int, part: Part) -> None:
+        """Hold a part, in the place of an earlier one of the same device, quantity and stretch."""
+        self.parts.setdefault((title, quantity), {})[start, end] = part
 
 
 class View(NamedTuple):
@@ -83,6 +88,7 @@ class View(NamedTuple):
 NOTHING: Final = View({}, None, {})
 
 
+@lru_cache(maxsize=4096)  # the same few quarters, again and again
 def instant(ms: int) -> str:
     """A start as it stands in a record key.
 
@@ -185,9 +191,10 @@ def _quarter_hour(
     site: str, quarter: Quarter, key: Series, stretches: Sequence[Stretch], *, closed: bool
 ) -> QuarterHour | None:
     """The record of a series; None while parts may still come. No stretch: the registry has withdrawn the series."""
+    point, quantity = key
     parts: list[Part] = []
-    for stretch in stretches:
-        covering = _covering(quarter, key[1], stretch)
+    for title, since, until in stretches:
+        covering = _covering(quarter.parts.get((title, quantity), {}), since, until)
         if not covering:
             if not closed and key not in quarter.series:
                 return None
@@ -196,36 +203,25 @@ def _quarter_hour(
     whole = _together(parts) if parts else ABSENT._replace(quality="ADJUSTED")
     if key in quarter.adjusted and whole.amount is not None:
         whole = whole._replace(quality="ADJUSTED")
-    return QuarterHour(
-        key[0],
-        site,
-        stretches[-1][0] if stretches else "",
-        key[1],
-        UNITS.get(key[1].partition(".")[0], ""),
-        quarter.start,
-        quarter.start + QUARTER_MS,
-        *whole,
-        "NON_VALIDATED",
-        0,
-        "",
-    )
+    title = stretches[-1][0] if stretches else ""
+    unit = UNITS.get(quantity.partition(".")[0], "")
+    end = quarter.start + QUARTER_MS
+    return QuarterHour(point, site, title, quantity, unit, quarter.start, end, *whole, "NON_VALIDATED", 0, "")
 
 
-def _covering(quarter: Quarter, quantity: str, stretch: Stretch) -> list[Part]:
+def _covering(parts: Mapping[tuple[int, int], Part], since: int, until: int) -> list[Part]:
     """The parts that cover a stretch without gap or overlap; none if there is no such cover."""
-    title, since, until = stretch
-    exact = quarter.parts.get((title, quantity, since, until))
+    exact = parts.get((since, until))
     if exact is not None:
         return [exact]
-    inside = [k for k in quarter.parts if k[0] == title and k[1] == quantity and since <= k[2] and k[3] <= until]
     cover: list[Part] = []
     at = since
     while at < until:
-        ends = [end for _, _, start, end in inside if start == at]
-        if not ends:
+        reach = max((end for start, end in parts if start == at and end <= until), default=None)
+        if reach is None:
             return []
-        cover.append(quarter.parts[title, quantity, at, max(ends)])
-        at = max(ends)
+        cover.append(parts[at, reach])
+        at = reach
     return cover
 
 

@@ -202,9 +202,10 @@ def _pack(quarters: Collection[Quarter]) -> bytes:
     for quarter in quarters:
         start, at = quarter.start, (quarter.start - first) // QUARTER_MS
         balances.append((at, quarter.balance))
-        for (title, quantity, since, until), (amount, quality, method, *rest) in quarter.parts.items():
-            grades = QUALITIES.index(quality), METHODS.index(method)
-            parts.append((title, quantity, at, since - start, until - start, amount, *grades, *rest))
+        for counter, stretches in quarter.parts.items():
+            for (since, until), (amount, quality, method, *rest) in stretches.items():
+                grades = QUALITIES.index(quality), METHODS.index(method)
+                parts.append((*counter, at, since - start, until - start, amount, *grades, *rest))
         series += [(*key, at, revision, key in quarter.adjusted) for key, revision in quarter.series.items()]
         allocations += [(point, at, revision) for point, revision in quarter.allocations.items()]
     tables = (list(zip(*sorted(table), strict=True)) for table in (balances, parts, series, allocations))
@@ -221,7 +222,7 @@ def _unpack(packed: bytes) -> list[Quarter]:
     for title, quantity, at, since, until, amount, quality, method, *rest in parts:
         start = found[at].start
         part = Part(amount, QUALITIES[quality], METHODS[method], *rest)
-        found[at].parts[title, quantity, start + since, start + until] = part
+        found[at].put(title, quantity, start + since, start + until, part)
     for point, quantity, at, revision, adjusted in series:
         found[at].series[point, quantity] = revision
         if adjusted:

@@ -25,7 +25,7 @@ def test_what_is_complete_leaves_after_weeks_and_what_is_missing_after_a_year(
     memory = SiteMemory("house")
     memory.begin(T0)
     quarter = memory.open(T0)
-    quarter.parts[title(1), "1.8.0", T0, T0 + Q] = Part(amount, "MEASURED", "REGISTER", 900, 15, 0, True)
+    quarter.put(title(1), "1.8.0", T0, T0 + Q, Part(amount, "MEASURED", "REGISTER", 900, 15, 0, True))
     quarter.series["P1", "1.8.0"] = 1
     memory.rows = memory.rows._replace(points=(point("P1", 1, role="consumer"),))
     memory.through = T0 + Q

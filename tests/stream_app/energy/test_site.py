@@ -23,7 +23,7 @@ def quarter(**parts: Part) -> Quarter:
     made = Quarter(T0)
     for name, part in parts.items():
         meter, side = name[1:].split("_")
-        made.parts[title(int(meter)), {"i": "1.8.0", "e": "2.8.0"}[side], T0, T0 + Q] = part
+        made.put(title(int(meter)), {"i": "1.8.0", "e": "2.8.0"}[side], T0, T0 + Q, part)
     return made
 
 
@@ -36,10 +36,14 @@ def exchanged(**second: Any) -> tuple[Rows, Quarter]:
         )
     )
     made = Quarter(T0)
-    made.parts[title(1), "1.8.0", T0, T0 + HEAD] = Part(30, "MEASURED", "REGISTER", 420, 7, 5000, True)
-    made.parts[title(2), "1.8.0", T0 + HEAD, T0 + Q] = Part(
-        70, "MEASURED", "INTERPOLATED", 480, 8, 60_000, True
-    )._replace(**second)
+    made.put(title(1), "1.8.0", T0, T0 + HEAD, Part(30, "MEASURED", "REGISTER", 420, 7, 5000, True))
+    made.put(
+        title(2),
+        "1.8.0",
+        T0 + HEAD,
+        T0 + Q,
+        Part(70, "MEASURED", "INTERPOLATED", 480, 8, 60_000, True)._replace(**second),
+    )
     return rows, made
 
 
@@ -107,7 +111,7 @@ def test_a_quarter_of_two_parts_is_as_good_as_the_worse(second: dict[str, Any], 
 
 def test_a_quarter_of_which_a_part_may_still_come_has_no_record_and_later_no_amount() -> None:
     rows, made = exchanged()
-    del made.parts[title(1), "1.8.0", T0, T0 + HEAD]
+    del made.parts[title(1), "1.8.0"]
 
     assert {} == seen(rows, made).series
     record = seen(rows, made, closed=True).series["P", "1.8.0"]
@@ -116,7 +120,7 @@ def test_a_quarter_of_which_a_part_may_still_come_has_no_record_and_later_no_amo
 
 def test_a_part_that_reaches_beyond_the_validity_is_not_taken() -> None:
     rows, made = exchanged()
-    made.parts[title(1), "1.8.0", T0, T0 + Q] = PART
+    made.put(title(1), "1.8.0", T0, T0 + Q, PART)
 
     assert 100 == seen(rows, made).series["P", "1.8.0"].amount
 
@@ -125,7 +129,7 @@ def test_a_stretch_may_be_covered_by_several_parts_of_its_device_but_none_counts
     rows = Rows(points=(point("P", 1, role="consumer"),))
     made = Quarter(T0)
     for since, until, amount in ((0, HEAD, 30), (HEAD, Q, 70), (0, HEAD // 2, 11)):
-        made.parts[title(1), "1.8.0", T0 + since, T0 + until] = PART._replace(amount=amount)
+        made.put(title(1), "1.8.0", T0 + since, T0 + until, PART._replace(amount=amount))
 
     assert 100 == seen(rows, made).series["P", "1.8.0"].amount
 

@@ -18,7 +18,7 @@ ROWS = Rows(
 def fill(quarter: Quarter, amount: int = 7) -> None:
     for quantity in ("1.8.0", "2.8.0"):
         key = (title(1), quantity, quarter.start, quarter.start + Q)
-        quarter.parts[key] = Part(amount, "MEASURED", "INTERPOLATED", 900, 180, 5000, True)
+        quarter.put(*key, Part(amount, "MEASURED", "INTERPOLATED", 900, 180, 5000, True))
         quarter.series["AT001000000000000000000000000000001", quantity] = 1
     quarter.balance = 1
 
@@ -77,8 +77,7 @@ def test_quarters_are_folded_into_blocks_and_found_there() -> None:
     assert 6 == sum(key.startswith(b"q|") for key in changelog)
     back = again(changelog)
     assert list(range(30)) == [
-        next(part.amount for part in back.open(T0 + n * Q).parts.values() if part.amount is not None or n == 0)
-        for n in range(30)
+        back.open(T0 + n * Q).parts[title(1), "1.8.0"][T0 + n * Q, T0 + n * Q + Q].amount for n in range(30)
     ]
 
 
