@@ -55,7 +55,7 @@ def read_body(cursor: Cursor, profile: Profile, sketch: Sketch) -> None:
         reading.by_list(profile.push_list, nodes)
     else:
         reading.by_names(nodes)
-    if not (sketch.registers or sketch.ids or sketch.times):
+    if not (sketch.registers or sketch.ids or "clock" in sketch.times):
         raise ProfileError("nothing in it has a name we know", offset=at)
 
 
