@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 from aiokafka.errors import KafkaError
 
-from stream_app.lane.errors import LostError, RefusedOutputError
+from stream_app.lane.errors import LostError, RefusedOutputError, StateMismatchError
 from stream_app.lane.options import Options
 from stream_app.lane.ownership import Group
 from stream_app.lane.partition import Partition
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 Status = Literal["restoring", "running", "lost"]
 
 LOSSES = (KafkaError, OSError, LostError)
+MISMATCHES = 3  # in a row: a broker that has just taken over may show less for a moment than its predecessor did
 PAUSE_S = 1.0  # before a lost partition is looked at again
 BEAT_S = 0.5
 CLOSE_S = 3.0
@@ -118,14 +119,16 @@ class Lane:
             try:
                 began = time.monotonic()
                 await tenant.partition.acquire()
-                tenant.enter("running")
+                tenant.run()
                 self._tell_restored(tenant.partition, time.monotonic() - began)
                 await tenant.partition.serve()
                 return
             except REFUSED as error:
                 raise RefusedOutputError(f"{self.topic}/{number}: {error}") from error
-            except LOSSES as error:
-                tenant.lose()
+            except (*LOSSES, StateMismatchError) as error:
+                tenant.lose(error)
+                if tenant.mismatches == MISMATCHES:
+                    raise
                 log.warning("%s/%s lost: %r", self.topic, number, error)
                 self._options.on_event("lost", self.topic, number, {"error": repr(error)})
             finally:
@@ -198,6 +201,7 @@ class Tenant:
         self.partition = partition
         self.task: asyncio.Task[None] | None = None
         self.status: Status = "restoring"
+        self.mismatches = 0
         self._since = time.monotonic()
         self._losses = 0
 
@@ -205,10 +209,16 @@ class Tenant:
         """Note a change of status."""
         self.status, self._since = status, time.monotonic()
 
-    def lose(self) -> None:
+    def run(self) -> None:
+        """Note that restoring went well."""
+        self.enter("running")
+        self.mismatches = 0
+
+    def lose(self, error: Exception) -> None:
         """Note a loss."""
         self.enter("lost")
         self._losses += 1
+        self.mismatches += isinstance(error, StateMismatchError)
 
     def facts(self) -> Facts:
         """See ``Facts``."""

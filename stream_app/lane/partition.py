@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_app.lane.errors import LostError, StageError
 from stream_app.lane.options import Options, wall_clock
-from stream_app.lane.restore import agree, committed, read_changelog, start_offset
+from stream_app.lane.restore import agree, committed, read_changelog, spans, start_offset
 from stream_app.lane.stage import Output, Record, Stage
 from stream_app.lane.transactions import MARKER, NOTHING, AtLeastOnce, ExactlyOnce, Position, Writer
 
@@ -48,18 +48,13 @@ class Partition:
         self._offsets_group = options.offsets_group(group)
         self._consumer = AIOKafkaConsumer(
             **options.client,
-            group_id=None if options.exactly_once else self._offsets_group,
-            enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
-        self._writer: Writer = (
-            ExactlyOnce(options, group, self.source)
-            if options.exactly_once
-            else AtLeastOnce(options, self.source, self._consumer)
-        )
+        kind = ExactlyOnce if options.exactly_once else AtLeastOnce
+        self._writer: Writer = kind(options, group, self.source)
         self._state: Any = None
         self._outputs: list[Output] = []
         self._open = 0  # records in and out of the open interval
@@ -75,14 +70,14 @@ class Partition:
         await self._consumer.start()
         position = await committed(self._options.client, self._offsets_group, self.source)
         changelog = TopicPartition(self._stage.changelog, self.source.partition)
-        entries, marker = await read_changelog(self._consumer, changelog)
+        recorded, available = await spans(self._consumer, changelog, self.source)
+        entries, marker = await read_changelog(self._consumer, changelog, recorded)
         if self._options.exactly_once:
-            await agree(self._options.client, self._offsets_group, self.source, position, marker)
-            position = marker
+            agree(self.source, position, marker)
         with self._blaming("restore"):
             self._state = self._stage.new_state(self.source.partition)
             self._stage.restore(self._state, entries)
-        self.next, self.deleted = await start_offset(self._consumer, self.source, position)
+        self.next, self.deleted = start_offset(self.source, available, position)
         self._consumer.assign([self.source])
         self._consumer.seek(self.source, self.next)
         self.committed, self.restored = position, len(entries)

@@ -96,21 +96,38 @@ class ExactlyOnce:
 
 
 class AtLeastOnce:
-    """Outputs, state, offset: one after the other."""
+    """Outputs, state, offset: one after the other.
 
-    def __init__(self, options: Options, source: TopicPartition, consumer: AIOKafkaConsumer) -> None:
+    The offset is committed by a consumer that reads nothing: aiokafka's coordinator fails when one with a group is
+    assigned something else later on, as the consumer of a partition is.
+    """
+
+    def __init__(self, options: Options, group: str, source: TopicPartition) -> None:
         self._source = source
-        self._consumer = consumer
         self._producer = AIOKafkaProducer(**options.client, enable_idempotence=True, max_batch_size=BATCH_BYTES)
         self._sender = Sender(self._producer, source.partition)
-        self.start = self._producer.start
-        self.stop = self._producer.stop
+        self._committer = AIOKafkaConsumer(
+            **options.client, group_id=options.offsets_group(group), enable_auto_commit=False
+        )
+
+    async def start(self) -> None:
+        """See ``Writer``; nobody is fenced."""
+        await self._producer.start()
+        await self._committer.start()
+        self._committer.assign([self._source])
+        self._committer.seek(self._source, 0)
+        self._committer.pause(self._source)
 
     async def write(self, outputs: Sequence[Output], changes: Sequence[Output], at: Position) -> None:
         """See ``Writer``."""
         await self._sender.send(outputs)
         await self._sender.send(changes)
-        await self._consumer.commit({self._source: OffsetAndMetadata(*at)})
+        await self._committer.commit({self._source: OffsetAndMetadata(*at)})
+
+    async def stop(self) -> None:
+        """See ``Writer``."""
+        await self._producer.stop()
+        await self._committer.stop()
 
 
 class Sender:
