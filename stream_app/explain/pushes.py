@@ -109,6 +109,8 @@ def _contents(data: bytes, node: Node) -> str:
 
 
 def _time(octets: bytes) -> str:
+    if len(octets) < DATE_TIME_OCTETS:
+        return "date-time, cut short"
     try:
         time = date_time(octets, None)
     except MeterDataError as error:

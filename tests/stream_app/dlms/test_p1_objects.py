@@ -1,0 +1,160 @@
+"""P1 text: objects of every form met, and lines that are none."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.link.errors import MeterDataError
+from stream_app.dlms.clock import iso
+from stream_app.dlms.definitions import packaged
+from stream_app.dlms.errors import EncodingError
+from stream_app.dlms.layout import Push
+from stream_app.dlms.notification import Reader
+
+AMSTERDAM = packaged().profile(timezone="Europe/Amsterdam")
+
+
+def crc(text: bytes) -> int:
+    """CRC-16/ARC, bit by bit."""
+    register = 0
+    for octet in text:
+        register ^= octet
+        for _ in range(8):
+            register = register >> 1 ^ (0xA001 if register & 1 else 0)
+    return register
+
+
+def telegram(*lines: str, checked: bool = True) -> bytes:
+    text = ("/KFM5KAIFA-METER\r\n\r\n" + "".join(line + "\r\n" for line in lines) + "!").encode()
+    return text + (b"%04X" % crc(text) if checked else b"") + b"\r\n"
+
+
+def read(*lines: str) -> Push:
+    return Reader().read(telegram(*lines), AMSTERDAM)
+
+
+def registers(push: Push) -> dict[str, tuple[int, int | None, str]]:
+    return {r.obis: (raw, r.scale, r.unit) for raw, r in zip(push.values, push.layout.registers, strict=True)}
+
+
+@given(
+    st.decimals(0, 10**9, places=3),
+    st.sampled_from([("kWh", "Wh", 3), ("V", "V", 0), ("kVArh", "varh", 3), ("m3", "m3", 0)]),
+)
+def test_the_digits_are_kept_and_kilo_units_become_base_units(value: Decimal, unit: tuple[str, str, int]) -> None:
+    written, base, power = unit
+    raw, scale, read_unit = registers(read(f"1-0:1.8.0({value:013.3f}*{written})"))["1-0:1.8.0"]
+
+    assert scale is not None
+    assert (value.scaleb(power), base) == (Decimal(raw).scaleb(scale), read_unit)
+
+
+def test_a_sub_meter_has_its_own_capture_time_and_type() -> None:
+    push = read(
+        "0-0:1.0.0(230102192002W)",
+        "0-1:24.1.0(003)",
+        "0-1:96.1.0(3831303941424344373232383930383031)",
+        "0-1:24.2.1(230102161005W)(00000.141*m3)",
+        "0-2:24.1.0(000)",
+        "0-2:96.1.0()",
+    )
+    (captured,) = push.captured
+
+    assert {"0-1:24.2.1": (141, -3, "m3")} == registers(push)
+    assert ("0-1:24.2.1",) == push.layout.captures
+    assert captured is not None
+    assert captured.utc_ms is not None
+    assert "2023-01-02T15:10:05" == iso(captured.utc_ms)
+    assert {"0-1:24.1.0": "gas"} == push.device_types
+    assert {"0-1:96.1.0": "8109ABCD722890801"} == push.ids
+
+
+def test_a_value_on_a_line_of_its_own_belongs_to_the_line_above() -> None:
+    push = read("0-1:24.3.0(121030140000)(00)(60)(1)(0-1:24.2.1)(m3)", "(00000.001)", "1-0:1.8.1(000005.650*kWh)")
+
+    assert {"1-0:1.8.1": (5650, 0, "Wh")} == registers(push)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        pytest.param("4B394547363031363035333236323732", "K9EG601605326272", id="hex"),
+        pytest.param("25586598", "25586598", id="plain-digits"),
+        pytest.param("SAG1030724", "SAG1030724", id="plain-letters"),
+    ],
+)
+def test_ids_come_as_hex_or_plain(written: str, shown: str) -> None:
+    assert shown == read(f"0-0:96.1.1({written})").device_id
+
+
+def test_a_register_without_a_value_is_left_out() -> None:
+    assert {"1-0:2.8.0": (1, 0, "Wh")} == registers(read("1-0:1.8.0()", "1-0:2.8.0(1*Wh)"))
+
+
+def test_an_empty_clock_leaves_the_time_open() -> None:
+    assert read("0-0:1.0.0()", "1-0:2.8.0(1*Wh)").time is None
+
+
+def test_texts_histories_and_limits_are_not_read() -> None:
+    push = read(
+        "0-0:96.13.0(3031)", "0-0:98.1.0(170701000000S)(000053.563*kWh)(1)", "0-0:17.0.0(90.000*kW)", "1-0:1.7.0(1*W)"
+    )
+
+    assert {"1-0:1.7.0": (1, 0, "W")} == registers(push)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param("1-0:4:24.7.0(0000.000*kVAr)", "no OBIS code", id="malformed-code"),
+        pytest.param("1-0:1.8.0(12,5*kWh)", "no value that can be read", id="decimal-comma"),
+        pytest.param("1-0:1.8.0(1)(2)(3*kWh)", "no value that can be read", id="too-many-values"),
+        pytest.param("1-0:1.8.0(12.5*kWh", "no object", id="open-bracket"),
+        pytest.param("0-0:1.0.0(231399999999W)", "no such date", id="impossible-time"),
+        pytest.param("hello", "no object", id="no-object"),
+        pytest.param(f"1-0:1.8.0({'9' * 40}*kWh)", "no value that can be read", id="forty-digits"),
+    ],
+)
+def test_a_line_that_is_no_object_is_refused_with_its_place(line: str, reason: str) -> None:
+    with pytest.raises(EncodingError, match=reason) as caught:
+        read("1-0:2.8.0(1*Wh)", line)
+
+    assert ("p1", len("/KFM5KAIFA-METER\r\n\r\n1-0:2.8.0(1*Wh)\r\n")) == (caught.value.layer, caught.value.offset)
+
+
+def test_a_wrong_crc_inside_an_encrypted_telegram_is_refused() -> None:
+    """With security control 0x20 nothing else tells a flipped bit."""
+    text = telegram("1-0:1.8.0(000005.650*kWh)").replace(b"5.650", b"6.650")
+
+    with pytest.raises(EncodingError, match="CRC"):
+        Reader().read(text, AMSTERDAM)
+
+
+def test_a_telegram_without_crc_is_read_and_one_without_end_is_not() -> None:
+    text = telegram("1-0:1.8.0(1*Wh)", checked=False)
+
+    assert {"1-0:1.8.0": (1, 0, "Wh")} == registers(Reader().read(text, AMSTERDAM))
+    with pytest.raises(EncodingError, match="no end"):
+        Reader().read(text[: text.index(b"!")], AMSTERDAM)
+
+
+def test_telegrams_of_one_meter_share_a_layout() -> None:
+    reader = Reader()
+    first, second = (reader.read(telegram(f"1-0:1.8.0({n}*Wh)"), AMSTERDAM) for n in (1, 2))
+
+    assert first.layout is second.layout
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_behind_an_ident_line_are_read_or_refused(octets: bytes) -> None:
+    for text in (b"/" + octets, b"/A\r\n" + octets + b"\n!", b"/A\r\n1-0:1.8.0(" + octets + b")\r\n!"):
+        try:
+            push = Reader().read(text, AMSTERDAM)
+        except MeterDataError:
+            continue
+
+        assert all(abs(raw) < 10**30 for raw in push.values)
