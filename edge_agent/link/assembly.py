@@ -111,8 +111,8 @@ class Assembly:
 
     def _complete(self, whole: bytes) -> list[Telegram | Refused]:
         link, captured = self._link, bytes(self._captured)
+        parts = apdu.split(whole) if link == "hdlc" and not self._transfer else [whole]
         self._begin(self._transfer)
-        parts = apdu.split(whole) if link == "hdlc" else [whole]
         if len(parts) == 1:
             return [Telegram(link, captured, whole, apdu.title_of(whole))]
         return [Telegram("apdu", part, part, apdu.title_of(part)) for part in parts]

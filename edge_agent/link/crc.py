@@ -11,7 +11,9 @@ from binascii import crc_hqx
 MIRROR = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
 X25_START = 0xFFFF
 X25_RESIDUE = 0x1D0F  # what a register ends in after data and its own check (F0B8 with the bits turned round)
-ARC_FOLDS = tuple(1 << k for k in range(13, -1, -1))  # 15 · 2¹³ bits = 15 KB, the first fold of the longest text
+ARC_FOLDS = tuple(
+    1 << k for k in range(12, -1, -1)
+)  # the first fold halves 15 KB; a longer text folds there more often
 
 
 def x25_holds(data: bytes | bytearray) -> bool:

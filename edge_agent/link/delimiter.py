@@ -121,10 +121,8 @@ class Delimiter:
             if verdict.error is None:
                 self._skip_to(end)
                 return True
-            broken_off = LinkError(
-                "another frame begins inside this one", offset=end - verdict.start, layer=verdict.link
-            )
-            verdict = verdict._replace(error=broken_off)
+            reason = "another frame begins inside this one"
+            verdict = verdict._replace(error=LinkError(reason, offset=end - verdict.start, layer=verdict.link))
         gap = None if self._at < self._taken else self.discarded - self._discarded_before
         self._discarded_before = self.discarded
         done += self._assembly.add(verdict, bytes(self._buffer[self._at : end]), gap)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edge_agent.link.errors import LinkError, MeterDataError
 
-MAX_TELEGRAM = 16_384  # the longest seen has 1 423 bytes; a port must not buy unbounded memory with a length field
+MAX_TELEGRAM = 8_192  # the longest seen has 1 423 bytes; a port must not buy unbounded memory with a length field
 
 
 class Frame(NamedTuple):

@@ -31,6 +31,8 @@ def reread(captured: bytes, link: str = "auto") -> Telegram:
 def _careful(captured: bytes, link: str) -> Telegram:
     if link not in STARTS:
         raise LinkError(f"no link is called {link!r}")
+    if len(captured) > MAX_TELEGRAM:
+        raise LinkError(f"{len(captured)} bytes are no single telegram", offset=MAX_TELEGRAM, layer=link)
     delimiter = Delimiter(link)
     found = delimiter.feed(captured) + delimiter.idle()
     for one in found:

@@ -68,6 +68,33 @@ def test_on_a_line_of_unknown_link_what_has_no_checksum_must_follow_silence(data
     assert [data] == [one.captured for one in delimiter.feed(data) + delimiter.idle()]
 
 
+@pytest.mark.parametrize("data", [SEALED, CLEAR], ids=["ciphered", "clear"])
+def test_what_follows_a_broken_frame_may_be_its_inside(data: bytes) -> None:
+    broken = bytearray(encoder.mbus(0x10, SEALED))
+    broken[-2] ^= 1
+
+    (refused,) = read(bytes(broken) + data, "auto")
+
+    assert isinstance(refused, Refused)
+    assert "link" == refused.error.kind
+
+
+def test_an_envelope_that_holds_a_sound_frame_is_the_inside_of_another() -> None:
+    """Somebody joins the line where the first of two segments shows the ciphering header."""
+    frames = b"".join(encoder.mbus_segments(encoder.sealed(bytes(200)), 150))
+
+    (orphan,) = read(frames[9:], "auto")
+
+    assert isinstance(orphan, Refused)
+    assert "segment 1 where 0 is due" == orphan.error.reason
+
+
+def test_an_envelope_beyond_any_telegram_is_not_waited_for() -> None:
+    bomb = SEALED[:10] + b"\x83\x00\xff\xff\x30\0\0\0\1"
+
+    assert [SEALED] == [one.captured for one in Delimiter("p1").feed(bomb + SEALED)]
+
+
 def test_an_apdu_cut_short_never_completes() -> None:
     (refused,) = read(SEALED[:30], "apdu")
 

@@ -74,6 +74,12 @@ def test_a_damaged_block_is_one_refusal_with_the_damage_as_reason() -> None:
     assert ["hdlc: frame check sequence does not fit at byte 177", OTHER.hex()] == reasons(done)
 
 
+def test_blocks_behind_the_last_are_refused() -> None:
+    first, second, third = (encoder.hdlc(encoder.block(n, b"x", last=n == 2), llc=encoder.LLC) for n in (1, 2, 3))
+
+    assert ["gbt: blocks after the last one, 2 at byte 46"] == reasons(read(first, third, second))
+
+
 def test_several_blocks_may_share_a_frame_with_and_without_llc() -> None:
     first, second, third = encoder.blocks(APDU, 80)
 

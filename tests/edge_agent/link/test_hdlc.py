@@ -107,6 +107,12 @@ def test_frames_without_information_are_noise() -> None:
     assert 7 == delimiter.discarded
 
 
+def test_a_flag_at_the_right_place_does_not_make_a_frame_of_noise() -> None:
+    noise = b"\x7e\xa0\x0f\x41\x55\xaa" + bytes(10)
+
+    assert ["telegram"] == reasons(read(noise, encoder.hdlc(APDU, llc=encoder.LLC)))
+
+
 def test_a_continuation_without_beginning_is_refused() -> None:
     frames = encoder.hdlc_segments(APDU, 30)
 

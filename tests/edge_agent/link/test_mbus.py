@@ -51,9 +51,9 @@ def test_a_length_beyond_255_wraps(octets: int) -> None:
 
 
 def test_a_damaged_last_segment_does_not_take_the_next_frame_for_its_wrapped_rest() -> None:
-    """44 + 256 octets end on the stop byte of the next frame, and a sum of one octet fits every 256th time."""
+    """n + 256 octets end on the stop byte of the next frame, and a sum of one octet fits every 256th time."""
     apdu = encoder.sealed(bytes(270))
-    first, last = encoder.mbus_segments(apdu, 247)
+    first, last = encoder.mbus_segments(apdu, 245)
     for octet in range(256):
         damaged = last[:-5] + bytes((octet,)) + last[-4:]
 

@@ -35,6 +35,22 @@ hdlc_frames = st.builds(
 mbus_frames = st.builds(encoder.mbus, st.sampled_from((0, 1, 2, 0x10, 0x11, 0x12, 0x13, 0x7D)), pieces)
 
 
+@st.composite
+def nearly_right(draw: st.DrawFn) -> bytes:
+    """A telegram of several frames with sound checksums, and one thing about it that may be wrong."""
+    twofold = st.builds(lambda head, apdu: b"\x0f" + head + encoder.LLC + apdu, st.binary(max_size=9), sealed)
+    apdu = draw(st.one_of(sealed, twofold, st.just(b"\x0f" + bytes(60))))
+    apdu = draw(st.sampled_from((apdu, apdu + b"\0", apdu[:-1], encoder.blocks(apdu, 20)[0])))
+    shape = draw(st.sampled_from((encoder.hdlc_segments, encoder.hdlc_blocks, encoder.mbus_segments)))
+    frames = shape(apdu, draw(st.sampled_from((15, 40, 200))))
+    at = draw(st.integers(0, len(frames) - 1))
+    endless = encoder.hdlc(apdu[:15], addresses=b"\xce\xfe\x02", more=at < len(frames) - 1)
+    strangers = st.sampled_from((frames[at], b"", frames[at][:-1] + b"\0", endless))
+    begun_again = st.builds(encoder.hdlc, st.sampled_from((apdu, encoder.LLC + b"x")), more=st.booleans())
+    frames[at] = draw(st.one_of(strangers, begun_again, hdlc_frames, mbus_frames))
+    return b"".join(frames)
+
+
 def outcome(capture: bytes, link: str, way: str) -> Telegram | str:
     try:
         return {"short": reread, "careful": under_test._careful}[way](capture, link)
@@ -52,6 +68,35 @@ def test_both_ways_agree_on_sound_frames_in_every_order(frames: list[bytes], sha
     capture = b"".join(frames).replace(b"~~", b"~") if shared else b"".join(frames)
 
     assert outcome(capture, link, "careful") == outcome(capture, link, "short")
+
+
+@given(nearly_right(), st.sampled_from(("auto", "hdlc", "mbus")))
+@settings(max_examples=500)
+def test_both_ways_agree_on_telegrams_that_are_nearly_right(capture: bytes, link: str) -> None:
+    assert outcome(capture, link, "careful") == outcome(capture, link, "short")
+
+
+APDU = encoder.sealed(bytes(range(90)))
+FIRST, SECOND, THIRD = encoder.hdlc_segments(b"\x0f" + bytes(86), 30)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param(encoder.hdlc_segments(APDU + b"\0", 30), id="hdlc-longer-than-its-apdu"),
+        pytest.param(encoder.mbus_segments(APDU[:-1], 30), id="mbus-shorter-than-its-apdu"),
+        pytest.param([FIRST, encoder.hdlc(b"x", llc=encoder.LLC, more=True), THIRD], id="begins-again-with-llc"),
+        pytest.param([FIRST, encoder.hdlc(APDU[:30], more=True), THIRD], id="begins-again-with-envelope"),
+        pytest.param([FIRST, encoder.hdlc(b"x" * 30, more=True, addresses=b"\xce\xfe\x02"), THIRD], id="no-addresses"),
+        pytest.param([FIRST, SECOND, THIRD[:-1] + b"\0"], id="not-closed"),
+        pytest.param([FIRST, SECOND], id="not-finished"),
+    ],
+)
+def test_the_short_way_does_not_take_what_is_refused(frames: list[bytes]) -> None:
+    refusal = outcome(b"".join(frames), "auto", "careful")
+
+    assert isinstance(refusal, str)
+    assert refusal == outcome(b"".join(frames), "auto", "short")
 
 
 @given(st.sampled_from(load_vectors()), st.data())
@@ -87,6 +132,11 @@ def test_a_record_holds_one_telegram() -> None:
 
     with pytest.raises(MeterDataError, match="2 telegrams in one record"):
         reread(frame + frame)
+
+
+def test_a_record_beyond_any_telegram_is_refused_unread() -> None:
+    with pytest.raises(MeterDataError, match="1000000 bytes are no single telegram"):
+        reread(b"/ABC5x\r\n" * 125_000, "p1")
 
 
 @pytest.mark.parametrize("link", ["auto", "hdlc", "m-bus"])
