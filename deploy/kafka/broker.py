@@ -76,7 +76,14 @@ class Broker:
         with self.log.open("ab") as log:
             if not (self._data / "log" / "meta.properties").exists():
                 cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-                command = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(properties)]
+                command = [
+                    "kafka.tools.StorageTool",
+                    "format",
+                    "--standalone",
+                    f"--cluster-id={cluster}",
+                    "-c",
+                    str(properties),
+                ]
                 subprocess.run(java(*command), check=True, stdout=log, stderr=log)
             before = log.tell()
             # A session of its own: Ctrl-C at the terminal reaches whoever started the broker, not the broker.
