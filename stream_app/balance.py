@@ -149,7 +149,7 @@ class BalanceStage:
             if record.offset <= site.offset:
                 continue
             site.offset = record.offset
-            if self._has_left(site, part.start, self._clock(state, now)):
+            if site.has_left(part.start // QUARTER_MS * QUARTER_MS):
                 lost[part.site, part.system_title] += 1
             else:
                 _take(state, site, part, touched)
@@ -189,11 +189,6 @@ class BalanceStage:
         if kind == b"clock" and source.isdigit() and state.clocks.get(int(source)) != record.timestamp:
             state.clocks[int(source)] = record.timestamp
             state.ticked.add(int(source))
-
-    def _has_left(self, site: SiteMemory, at: int, clock: int) -> bool:
-        """Was there a record of this quarter that is no longer remembered?"""
-        start = at // QUARTER_MS * QUARTER_MS
-        return site.first is not None and site.first <= start < clock - self._kept_ms and not site.holds(start)
 
     def _to_close(self, site: SiteMemory, due: int, clock: int) -> Iterator[int]:
         """The quarters of a site that are due, in order; the caller closes each before it asks for the next."""

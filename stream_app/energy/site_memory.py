@@ -10,7 +10,7 @@ while it may have a successor.
 Changelog keys (the site last, as it may hold any character):
 
 ====================  ================================================================================
-``h|site``            head: source offset, first, through, folded
+``h|site``            head: source offset, first, through, folded, forgotten
 ``r|site``            the registry rows in force, to see what a new directory changes, also after a restart
 ``q|start|site``      a quarter that is not folded
 ``b|start|site``      a folded block
@@ -41,8 +41,9 @@ class SiteMemory:
     """One site.
 
     ``first``: start of the first quarter that has a record, None while nothing is known; ``through``: all quarters
-    before it have all their records; ``folded``: quarters before it live in blocks; ``offset``: the last source record
-    taken; ``complete``: quarters after ``through`` known to have all their records, only to save a look.
+    before it have all their records; ``folded``: quarters before it live in blocks; ``forgotten``: what is earlier and
+    not held may have left; ``offset``: the last source record taken; ``complete``: quarters after ``through`` known to
+    have all their records, only to save a look.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class SiteMemory:
         "complete",
         "first",
         "folded",
+        "forgotten",
         "name",
         "offset",
         "rows",
@@ -67,6 +69,7 @@ class SiteMemory:
         self.first: int | None = None
         self.through = 0
         self.folded = 0
+        self.forgotten = 0
         self.complete: set[int] = set()
         self._live: dict[int, Quarter] = {}
         self._packed: dict[int, bytes] = {}
@@ -112,6 +115,10 @@ class SiteMemory:
             if quarter.start not in self._packed:
                 self._live.setdefault(quarter.start, quarter)
 
+    def has_left(self, start: int) -> bool:
+        """Was there perhaps a record of this quarter that is no longer remembered?"""
+        return start < self.forgotten and not self.holds(start)
+
     def holds(self, start: int) -> bool:
         """Is anything remembered of the time around ``start``?"""
         return start in self._live or start in self._packed or _block(start) in self._blocks
@@ -136,6 +143,7 @@ class SiteMemory:
         """Let a block go."""
         if self._blocks.pop(block, None) is not None:
             self._gone.append(block)
+            self.forgotten = max(self.forgotten, block + BLOCK_MS)
 
     def changes(self) -> list[Change]:
         """Changelog records for what was touched since the last call."""
@@ -164,7 +172,7 @@ class SiteMemory:
         if self._rows_changed:
             changed.append((b"r|%b" % name, _dump(self.rows)))
             self._rows_changed = False
-        changed.append((b"h|%b" % name, _dump([self.offset, self.first, self.through, self.folded])))
+        changed.append((b"h|%b" % name, _dump([self.offset, self.first, self.through, self.folded, self.forgotten])))
         return changed
 
     def restore(self, kind: bytes, at: int, value: bytes) -> None:
@@ -181,7 +189,7 @@ class SiteMemory:
                 tuple(Member(*row) for row in members),
             )
         else:
-            self.offset, self.first, self.through, self.folded = json.loads(value)
+            self.offset, self.first, self.through, self.folded, self.forgotten = json.loads(value)
 
 
 def _block(start: int) -> int:

@@ -233,3 +233,12 @@ def test_what_cannot_be_read_is_an_alarm() -> None:
     (event,) = world.step([Input(TOPICS.meter_quarters, 0, 7, T0, b"house", b"rubbish")])
 
     assert ("record.unreadable", "ALARM", "cip.meter-quarters.v1/0/7") == (event.type, event.severity, event.source)
+
+
+def test_years_old_data_are_taken_also_before_the_clock_that_belongs_to_them_is_heard() -> None:
+    world = World(ONE, source_partitions=2)
+    world.step([world.clock(0, world.now), world.clock(1, world.now)])
+    taken = world.feed(*(meter_quarter(1, n, 5) for n in range(3)))
+
+    assert [] == world.events
+    assert 6 == len(taken)
