@@ -73,5 +73,5 @@ def exactly(mark: Mark, since: int) -> Bracket:
 
 def settled_at(boundary: int, value: int | None, of: Bracket) -> Bracket:
     """What is left of a bracket's boundary when it is settled."""
-    mark = Mark(boundary, value or 0, of.authenticated)
+    mark = Mark(boundary, of.right.value if value is None else value, of.authenticated)
     return Bracket(mark, mark, 0, value, value, of.method, of.span, settled=True)

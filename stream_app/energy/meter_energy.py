@@ -97,8 +97,6 @@ class MeterEnergy:
 def advance(energy: MeterEnergy, sample: Sample, rules: MeterRules, clock_ms: int) -> list[MeterQuarter | Event]:
     """Take one verified telegram. The list may be shared: do not change it."""
     found = NOTHING
-    if clock_ms >= energy.due:
-        found = _let_time_pass(energy, rules, clock_ms)
     at, values, authenticated = sample
     energy.silent = False
     for register, rule, raw in zip(energy.registers, rules.registers, values):  # noqa: B905 - aligned by ``adopt``
@@ -108,6 +106,7 @@ def advance(energy: MeterEnergy, sample: Sample, rules: MeterRules, clock_ms: in
         if (
             elapsed > 0
             and at < register.next
+            and clock_ms < register.due
             and (rise := raw - register.raw) >= 0
             and rise * MS_PER_HOUR <= rule.max_power_w * (elapsed + SLACK_MS)
         ):
@@ -120,7 +119,7 @@ def advance(energy: MeterEnergy, sample: Sample, rules: MeterRules, clock_ms: in
         elif elapsed:
             timeline = Timeline(register, rule, rules, clock_ms)
             timeline.read(at, raw, authenticated)
-            found = found + _close(energy, timeline, rules, at)
+            found = _close(energy, timeline, rules, at, found)
     return found
 
 
@@ -138,7 +137,7 @@ def adopt(energy: MeterEnergy, rules: MeterRules, clock_ms: int) -> list[MeterQu
         if changed:
             timeline.recut()
             timeline.adopt_known(clock_ms, tell=True)
-        found = found + _close(energy, timeline, rules, clock_ms)
+        found = _close(energy, timeline, rules, clock_ms, found)
     _set_due(energy)
     return found
 
@@ -152,7 +151,7 @@ def sweep(energy: MeterEnergy, rules: MeterRules, clock_ms: int) -> list[MeterQu
         newest = max(register.at for register in energy.registers)
         if 0 <= newest < clock_ms - rules.grace_ms and any(_serves(rule, clock_ms) for rule in rules.registers):
             energy.silent = True
-            detail = f"no reading since {newest}"
+            detail = f"no reading for {(clock_ms - newest) // 1000} s"
             event = Event(rules.system_title, clock_ms, "data.silent", "WARNING", detail, rules.system_title)
             found = [*found, event]
     return found
@@ -168,7 +167,7 @@ def _let_time_pass(energy: MeterEnergy, rules: MeterRules, clock: int) -> list[M
         if clock >= register.due:
             timeline = Timeline(register, rule, rules, clock)
             timeline.adopt_known(clock)
-            found = found + _close(energy, timeline, rules, clock)
+            found = _close(energy, timeline, rules, clock, found)
     return found
 
 
@@ -176,19 +175,25 @@ def _set_due(energy: MeterEnergy) -> None:
     energy.due = min((register.due for register in energy.registers), default=NEVER)
 
 
-def _close(energy: MeterEnergy, timeline: Timeline, rules: MeterRules, at: int) -> list[MeterQuarter | Event]:
-    """Put a register back to sleep; what it has to say, addressed."""
+def _close(
+    energy: MeterEnergy, timeline: Timeline, rules: MeterRules, at: int, found: list[MeterQuarter | Event]
+) -> list[MeterQuarter | Event]:
+    """Put a register back to sleep; ``found`` and what it has to say. A gap of several registers is one event."""
     register, rule, title = timeline.register, timeline.rules, rules.system_title
     before = register.history, register.profile
     timeline.close()
     if (register.history, register.profile) != before:
         energy.wide_dirty = True
     _set_due(energy)
-    found: list[MeterQuarter | Event] = [
+    told = {item.type for item in found if isinstance(item, Event)} & {"data.gap"}
+    quarters = [
         MeterQuarter(site, title, rule.quantity, start, end, *amount)
         for (start, end), amount in timeline.history.published.items()
         for site in rule.sites(start, end)
     ]
-    for kind, severity, detail in timeline.findings:
-        found.append(Event(title, at, kind, severity, f"{rule.quantity}: {detail}", title))
-    return found
+    events = [
+        Event(title, at, kind, severity, f"{rule.quantity}: {detail}", title)
+        for kind, severity, detail in timeline.findings
+        if kind not in told
+    ]
+    return [*found, *quarters, *events]

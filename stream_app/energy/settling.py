@@ -96,6 +96,7 @@ class History:
     def precede(self, mark: Mark, origin: Bracket, *, counted: bool) -> None:
         """A late reading before the first one, while that may still come."""
         old = self.brackets[0]
+        origin.since = old.since
         pieces = self._pieces(None, mark, old.right, old)
         if old.exact:
             self.brackets.insert(0, old)
@@ -146,7 +147,7 @@ class History:
         if left and self.rules.inside(left.at, mark.at):
             pieces.append(between(left, mark, self._since(mark.at - left.at, old)))
         if self.rules.is_boundary(mark.at):
-            pieces.append(exactly(mark, self.clock))
+            pieces.append(exactly(mark, self._since(0, old)))
         if self.rules.inside(mark.at, right.at):
             pieces.append(between(mark, right, self._since(right.at - mark.at, old)))
         if pieces and not (left is None and old.exact):
@@ -160,7 +161,9 @@ class History:
         return pieces
 
     def _since(self, span: int, old: Bracket) -> int:
-        return self.clock if span <= self.tolerance else old.since
+        """A boundary's grace begins when it first comes within tolerance."""
+        comes_within = span <= self.tolerance and (old.span > self.tolerance or old.method == "NONE")
+        return self.clock if comes_within else old.since
 
     def _defer(self, piece: Bracket, old: Bracket) -> None:
         """Keep the values that were published until the next refresh."""
@@ -234,17 +237,18 @@ class History:
     def _tell(
         self, start: int, end: int, amount: int | None, x: Bracket, y: Bracket, coverage: int, telegrams: int
     ) -> None:
+        settled = x.settled and y.settled
+        if amount is None:
+            self.published[start, end] = Amount(None, "MISSING", "NONE", coverage // 1000, telegrams, 0, False, settled)
+            return
         span = max(x.span, y.span)
         quality: Quality = "ESTIMATED" if span > self.tolerance else "MEASURED"
         method = max(x.method, y.method, key=METHODS.index)
-        if amount is None:
-            quality, method = "MISSING", "NONE"
-        settled = x.settled and y.settled
         authenticated = x.authenticated and y.authenticated
         self.published[start, end] = Amount(
             amount, quality, method, coverage // 1000, telegrams, span, authenticated, settled
         )
-        if settled and quality == "MEASURED" and end - start == QUARTER_MS and amount is not None:
+        if settled and quality == "MEASURED" and end - start == QUARTER_MS:
             self._learn(start, amount)
 
     def _learn(self, start: int, amount: int) -> None:

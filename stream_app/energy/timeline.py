@@ -12,7 +12,7 @@ from typing import Final
 from stream_app.energy.bracket import Bracket, Mark, between, exactly, lost
 from stream_app.energy.meter_rules import BACKFILL_MS, Known, MeterRules, RegisterRules
 from stream_app.energy.packing import pack_history, unpack_history
-from stream_app.energy.settling import History
+from stream_app.energy.settling import MAX_GAPS, History
 from stream_app.energy.validation import suspect, turn, within
 from stream_app.records import Severity
 
@@ -74,11 +74,13 @@ class Timeline:
         register.history = pack_history(self._base, history.stale, self._suspects, history.brackets)
         register.profile = history.profile
         for gap in history.crowded:
-            self._find("data.gap", "WARNING", f"a gap from {gap.left.at} to {gap.right.at} settled early: too many")
+            self._find(
+                "data.gap", "WARNING", f"a gap of {gap.span // 1000} s settled early: more than {MAX_GAPS} are open"
+            )
 
     def read(self, at: int, raw: int, authenticated: bool) -> None:
         """Take a reading of the register."""
-        self.adopt_known(min(at, self.clock))
+        self.adopt_known(self.clock)
         mark = Mark(at, raw + self._base, authenticated)
         if self._front is None:
             self._begin(mark)
