@@ -65,6 +65,14 @@ class Oracle:
         """A meter's reading of ``measured_at`` (epoch ms) has been delivered."""
         self._heard[title].add(measured_at)
 
+    def count(self) -> int:
+        """Readings delivered so far."""
+        return sum(map(len, self._heard.values()))
+
+    def last_heard(self, title: str) -> int:
+        """The time of a meter's newest reading, epoch ms; 0 for a meter never heard."""
+        return max(self._heard[title], default=0)
+
     def quarters(self, until_ms: int) -> list[Quarter]:
         """Every quarter-hour from the first reading of its site on that ends by ``until_ms`` (epoch ms)."""
         return [

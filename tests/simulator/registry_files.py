@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.simulator.cipher import TAG
+from tests.simulator.clock import SimulatedClock
 from tests.simulator.fleet import Fleet
 
 
@@ -55,14 +56,18 @@ def write_keys(fleet: Fleet, file: Path) -> None:
 
 
 def write_edge(
-    file: Path, ports: Iterable[Mapping[str, str | int]], clock: tuple[int, float, float], bootstrap: str, health: int
+    file: Path, ports: Iterable[Mapping[str, str | int]], clock: SimulatedClock, kafka: tuple[str, str], health: int
 ) -> None:
-    """``edge.toml``: an agent that listens to ``ports``; ``clock`` is (origin in epoch ms, started, speed)."""
-    origin_ms, started, speed = clock
+    """``edge.toml``: an agent that listens to ``ports``; ``kafka``: bootstrap and prefix."""
     lines = [
         *("[edge]", 'id = "simulator"', f'spool = "{file.parent / "spool.db"}"'),
-        *("[edge.simulated_clock]", f"origin = {iso(origin_ms)}", f"started = {started}", f"speed = {speed}"),
-        *("[kafka]", f'bootstrap = "{bootstrap}"'),
+        *(
+            "[simulated_clock]",
+            f"origin = {iso(clock.origin_ms)}",
+            f"started = {clock.started}",
+            f"speed = {clock.speed}",
+        ),
+        *("[kafka]", f'bootstrap = "{kafka[0]}"', f'prefix = "{kafka[1]}"'),
         *("[health]", f"port = {health}"),
     ]
     for port in ports:
