@@ -40,6 +40,16 @@ def test_a_point_that_joins_late_is_missing_and_in_the_balances_it_belongs_to(re
     assert [] == world.sweep()
 
 
+def test_a_point_that_joins_a_quarter_not_yet_closed_is_missing_when_it_closes() -> None:
+    world = World(ONE)
+    world.feed(0, meter_quarter(1, 0, 10))
+    world.register(house(*ONE.points_of_site["house"], point("P2", 2, role="consumer")))
+    world.sweep(3)
+
+    assert "MISSING" == ((q := world.quarter_hour("P2", 0)) and q.quality)
+    assert (2, 1) == ((b := world.balance(0)) and (b.points, b.points_missing))
+
+
 def test_a_point_that_becomes_known_reaches_back_no_further_than_what_is_kept() -> None:
     world = World(Directory(sites=[HOUSE]), kept_days=2)
     world.feed(0, meter_quarter(1, 0, 1))

@@ -97,10 +97,10 @@ def test_a_folded_quarter_that_changes_is_written_with_its_block() -> None:
     assert [1] * 5 + [9] + [1] * 18 == [back.open(T0 + n * Q).balance for n in range(24)]
 
 
-def test_a_quarter_opened_again_before_the_fold_moved_back_is_the_newest() -> None:
+def test_what_was_opened_after_the_fold_moved_back_is_newer_than_its_block() -> None:
     memory, changelog = SiteMemory("house"), dict[bytes, bytes]()
     memory.begin(T0)
-    for n in range(24):
+    for n in (4, 5, 6):
         fill(memory.open(T0 + n * Q))
     memory.through = T0 + 40 * Q
     list(memory.fold(T0 + 90 * Q))
@@ -108,11 +108,25 @@ def test_a_quarter_opened_again_before_the_fold_moved_back_is_the_newest() -> No
     memory.look_again(T0 + 3 * Q)
     memory.open(T0 + 5 * Q).balance = 9
     pour(memory, changelog)
-    memory.open(T0 + 6 * Q).balance = 8
+    fill(memory.open(T0 + 7 * Q))
     pour(memory, changelog)
     back = again(changelog)
 
-    assert [1, 9, 8, 1] == [back.open(T0 + n * Q).balance for n in (4, 5, 6, 7)]
+    assert [1, 9, 1, 1] == [back.open(T0 + n * Q).balance for n in (4, 5, 6, 7)]
+
+
+def test_a_quarter_that_changes_as_it_is_folded_is_folded_as_it_has_become() -> None:
+    memory, changelog = SiteMemory("house"), dict[bytes, bytes]()
+    memory.begin(T0)
+    fill(memory.open(T0))
+    pour(memory, changelog)
+    memory.open(T0).balance = 9
+    memory.through = T0 + 40 * Q
+    list(memory.fold(T0 + 90 * Q))
+    pour(memory, changelog)
+
+    assert 9 == again(changelog).open(T0).balance
+    assert [b"h|house", b"b|%d|house" % T0] == list(changelog)
 
 
 def test_nothing_is_remembered_of_a_quarter_that_was_only_looked_at() -> None:
