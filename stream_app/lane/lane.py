@@ -108,8 +108,8 @@ class Lane:
         return [tenant.facts() for tenant in self._tenants.values()]
 
     def seconds_since_beat(self) -> float:
-        """How long the event loop has not come round: small, whatever the broker does."""
-        return time.monotonic() - self._beat
+        """How long the event loop has not come round, whatever the broker does; 0.0 before the first assignment."""
+        return time.monotonic() - self._beat if self._heart else 0.0
 
     async def _tend(self, tenant: Tenant) -> None:
         """Acquire and serve, and again after every loss, until released."""

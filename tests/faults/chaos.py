@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 import threading
@@ -68,7 +69,8 @@ class Chaos:
         """Without further faults all workers get well, catch up and divide the partitions among themselves."""
         self._fleet.fault = 0
         for name in self._names:
-            self._fleet.kill(name)
+            if self._fleet.processes[name].poll() is None:
+                self._end(name)
             self._fleet.spawn(name)
         spawned = time.time()
         wait_for(lambda: self._restored_since(spawned) >= 4 * len(LANES), 60)
@@ -123,8 +125,9 @@ class Chaos:
         self.tally["SIGTERM"] += 1
         try:
             self._fleet.end(name)
-        except TimeoutError:
+        except subprocess.TimeoutExpired:
             self.tally["SIGTERM hung"] += 1
+            self._fleet.kill(name)
 
     def _break_broker(self) -> None:
         if not self._over.wait(self._seconds / 3):

@@ -103,6 +103,7 @@ def make_app() -> LaneApp:
 
     @app.timer(0.5)  # type: ignore[untyped-decorator]
     async def report() -> None:
+        tell("membership", details=app.group.membership()._asdict())
         dump = WORK / f"dump-{NAME}.json"
         if (WORK / "dump.flag").exists() and not dump.exists():
             temporary = dump.with_suffix(".tmp")
