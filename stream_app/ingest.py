@@ -58,7 +58,7 @@ class IngestStage:
         self._partitions = partitions
         self._targets = targets
         self._tolerance_ms = knowledge.limits.clock_tolerance_ms
-        self._reader = Reader()
+        self.reader = Reader()
 
     def new_state(self, partition: int) -> IngestState:
         """A partition without meters."""
@@ -136,7 +136,7 @@ class IngestStage:
         clock = state.time(received_at)
         adopted: list[Found] = []
         plan = self._plan(state, meter, key, clock, adopted)
-        decode = partial(self._reader.read, profile=plan.profile)
+        decode = partial(self.reader.read, profile=plan.profile)
         opened = open_telegram(telegram.apdu, title, meter.trust, plan.policy, decode, clock)
         late = opened.verdict is Verdict.LATE
         measured = decide(opened.push.time, received_at, self._tolerance_ms, meter.measured_at, late)
@@ -154,7 +154,9 @@ class IngestStage:
         sample = Sample(measured.at, shape.sample(opened.push.values), opened.authenticated)
         found += adopted
         found += meter_energy.advance(meter.energy, sample, plan.rules, clock)
-        found += self._accept(state, meter, plan, opened, measured, clock)
+        promoted = meter.trust.accept(opened, clock)
+        if promoted or measured.drift_ms is not None or _counter_is_odd(opened):
+            found += self._news(state, plan, opened, measured, promoted)
         meter.offset = record.offset
         if not late:
             meter.measured_at = measured.at
@@ -173,24 +175,22 @@ class IngestStage:
                 state.dirty.add(key)
         return plan
 
-    def _accept(
-        self, state: IngestState, meter: MeterState, plan: MeterPlan, opened: Opened, measured: Measured, clock: int
+    def _news(
+        self, state: IngestState, plan: MeterPlan, opened: Opened, measured: Measured, promoted: bool
     ) -> Iterable[Event]:
-        """Move what a verified telegram moves, and tell what a person may want to know of trust and time."""
-        if opened.counter is not None and opened.key is not None:
-            newest = meter.trust.newest(opened.key)
-            if newest < COUNTER_NEAR_END <= opened.counter:
-                yield _news(plan, measured, "security.counter_near_end", "ALARM", f"frame counter {opened.counter}")
-            if 0 <= newest < opened.counter - COUNTER_JUMP:
-                yield _news(plan, measured, "security.counter_jump", "WARNING", f"from {newest} to {opened.counter}")
-            if meter.trust.accept(opened, clock):
-                proof = "with" if opened.authenticated else "without"
-                version = opened.key.keys.version
-                yield _news(plan, measured, "key.promoted", "INFO", f"version {version} verified {proof} a tag")
+        """What a person may want to know of a telegram's trust and time."""
+        counter, newest = opened.counter or 0, opened.newest
+        if newest < COUNTER_NEAR_END <= counter:
+            yield _event(plan, measured, "security.counter_near_end", "ALARM", f"frame counter {counter}")
+        if 0 <= newest < counter - COUNTER_JUMP:
+            yield _event(plan, measured, "security.counter_jump", "WARNING", f"from {newest} to {counter}")
+        if promoted and opened.key:
+            proof = "with" if opened.authenticated else "without"
+            version = opened.key.keys.version
+            yield _event(plan, measured, "key.promoted", "INFO", f"version {version} verified {proof} a tag")
         if measured.drift_ms is not None:
             detail = f"the meter's clock is {measured.drift_ms // 1000} s off the gateway's"
-            drift = _news(plan, measured, "clock.drift", "WARNING", detail)
-            if told := state.alarms.tell(drift):
+            if told := state.alarms.tell(_event(plan, measured, "clock.drift", "WARNING", detail)):
                 yield told
 
     def _finish(self, state: IngestState, outputs: list[Output], found: list[Found], now: int) -> list[Output]:
@@ -218,7 +218,12 @@ class IngestStage:
             raise MisroutedError(f"in partition {partition}, but its key belongs to partition {home}")
 
 
-def _news(plan: MeterPlan, measured: Measured, kind: str, severity: Severity, detail: str) -> Event:
+def _counter_is_odd(opened: Opened) -> bool:
+    counter, newest = opened.counter, opened.newest
+    return counter is not None and (counter > newest + COUNTER_JUMP or newest < COUNTER_NEAR_END <= counter)
+
+
+def _event(plan: MeterPlan, measured: Measured, kind: str, severity: Severity, detail: str) -> Event:
     return Event(plan.title, measured.at, kind, severity, detail, plan.title)
 
 

@@ -64,7 +64,8 @@ class MeterPlan:
         push, point = opened.push, self.point_at(at)
         edge, port = headers.get("edge-id"), headers.get("port")
         version = opened.key.keys.version if opened.key else None
-        key = (edge, port, opened.security_control, version, push.layout, push.id_octets, point)
+        site = point and (point.metering_point, point.site)
+        key = (edge, port, opened.security_control, version, push.layout, push.id_octets, site)
         prefix = self.prefixes.get(key)
         if prefix is None:
             if len(self.prefixes) >= MAX_PREFIXES:

@@ -44,7 +44,10 @@ class Policy(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A telegram that was verified, decrypted and read; ``key`` and ``counter`` are None for clear text."""
+    """A telegram that was verified, decrypted and read; ``key`` and ``counter`` are None for clear text.
+
+    ``newest`` is the highest counter accepted before under that key, -1 where there was none.
+    """
 
     push: Push
     key: HeldKey | None = None
@@ -52,6 +55,7 @@ class Opened(NamedTuple):
     counter: int | None = None
     fingerprint: int = 0
     verdict: Verdict = Verdict.NEW
+    newest: int = -1
 
     @property
     def authenticated(self) -> bool:
@@ -77,10 +81,6 @@ class Trust:
         grace = clock - self.promoted_at <= policy.grace_ms
         able = [one for one in held if grace or one.keys.version >= self.version]
         return tuple(sorted(able, key=lambda one: one.keys.version != self.version))
-
-    def newest(self, key: HeldKey) -> int:
-        """The highest counter accepted under a key, -1 before the first."""
-        return self.guards.get(key.series, NEVER_USED).newest
 
     def accept(self, opened: Opened, clock: int) -> bool:
         """Move the counter; True when a newer key version has proved itself with this telegram."""
@@ -144,5 +144,5 @@ def open_telegram(
         verdict = guard.judge(sealed.frame_counter, fingerprint, strict=policy.strict)
         if verdict not in PASSES:
             raise ReplayError(verdict.value)
-        return Opened(push, held, control, sealed.frame_counter, fingerprint, verdict)
+        return Opened(push, held, control, sealed.frame_counter, fingerprint, verdict, guard.newest)
     raise refusal

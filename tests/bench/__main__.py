@@ -1,0 +1,147 @@
+"""``make bench``: µs of CPU per 28-object telegram, the worker on a real Kafka beside its peers in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from confluent_kafka import Producer
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.load import PARTITIONS, PUSH_SECONDS, START, ZONE, Meter, make_meters, make_telegrams
+from tests.bench.stages import HEADERS, time_stages
+from tests.integration.line.stack import Running, Stack, stack, wait_until
+from tests.kafka_broker import KafkaBroker
+
+WARM = 0.1  # of the telegrams: layouts met, loops warm, nothing of the start-up counted
+
+
+def main() -> None:
+    """Run every contestant and print the table."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--meters", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=60, help="telegrams per meter")
+    options = parser.parse_args()
+    meters = make_meters(options.meters)
+    console = Console()
+    with console.status("each step alone …"):
+        alone = time_stages(meters[:1000], list(make_telegrams(meters[:1000], 20)))
+    with tempfile.TemporaryDirectory() as folder, console.status("a real Kafka …"):
+        broker = KafkaBroker(Path(folder) / "kafka")
+        broker.start()
+        try:
+            figures = dict(_contest(Path(folder), broker, meters, options.rounds))
+        finally:
+            broker.stop()
+    _print(console, figures, alone, options.meters)
+
+
+def _contest(folder: Path, broker: KafkaBroker, meters: list[Meter], rounds: int) -> Iterator[tuple[str, float]]:
+    with stack(folder, broker.bootstrap, partitions=PARTITIONS) as line:
+        _write_files(line, meters)
+        line.prepare()
+        count = _produce(line, meters, rounds)
+        yield "cipstream worker, exactly once, both stages", _worker(line, count)
+        yield "aiokafka pass-through, no work at all", _pass_through(line, broker, count)
+        yield "stock Faust agent, table, no quarters", _stock(line, broker, min(count, 20_000))
+
+
+def _write_files(line: Stack, meters: list[Meter]) -> None:
+    first = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START - 3600))
+    tables = {
+        "meters.csv": ["system_title,scale_profile,push_seconds"]
+        + [f"{m.title},lg-e450,{PUSH_SECONDS}" for m in meters],
+        "points.csv": ["metering_point,system_title,site,valid_from"]
+        + [f"CH{n:08d},{m.title},S{n // 10},{first}" for n, m in enumerate(meters)],
+        "sites.csv": ["site,timezone"] + [f"S{n},{ZONE}" for n in range(len(meters) // 10 + 1)],
+    }
+    for name, rows in tables.items():
+        (line.registry / name).write_text("\n".join(rows) + "\n")
+    keys = [f"{m.title},{m.encryption_key.hex()},{m.authentication_key.hex()}" for m in meters]
+    line.keys.write_text("\n".join(["system_title,encryption_key,authentication_key", *keys]) + "\n")
+
+
+def _produce(line: Stack, meters: list[Meter], rounds: int) -> int:
+    producer = Producer({"bootstrap.servers": line.bootstrap, "partitioner": "murmur2_random", "linger.ms": 50})
+    count = 0
+    for telegram in make_telegrams(meters, rounds):
+        while True:
+            try:
+                producer.produce(
+                    line.topics.frames, telegram.captured, telegram.title, timestamp=telegram.at, headers=list(HEADERS)
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        count += 1
+    producer.flush()
+    return count
+
+
+def _worker(line: Stack, count: int) -> float:
+    """CPU of the process between the tenth and the last telegram in a hundred, all threads, commits included."""
+    worker = line.start_worker()
+    wait_until(worker.ready, "the worker has restored")
+    warm = wait_until(lambda: _sample(worker, WARM * count), "the worker is warm", 120)
+    last = wait_until(lambda: _sample(worker, count), "the worker is done", 300)
+    worker.end()
+    return float((last[1] - warm[1]) / (last[0] - warm[0]) * 1e6)
+
+
+def _sample(worker: Running, at_least: float) -> tuple[float, float] | None:
+    accepted = worker.metric("cip_telegrams_total")
+    return (accepted, worker.metric("process_cpu_seconds_total")) if accepted >= at_least else None
+
+
+def _pass_through(line: Stack, broker: KafkaBroker, count: int) -> float:
+    target = f"{line.prefix}.pass-through"
+    broker.make_topics({target: PARTITIONS})
+    result = line.folder / "pass-through.json"
+    _python("tests.bench.pass_through", line.bootstrap, line.topics.frames, target, str(count), str(result))
+    return float(json.loads(result.read_text()))
+
+
+def _stock(line: Stack, broker: KafkaBroker, count: int) -> float:
+    target, result = f"{line.prefix}.stock", line.folder / "stock.json"
+    group = f"{line.topics.frames}-stock"
+    broker.make_topics({target: PARTITIONS, f"{group}-counters-changelog": PARTITIONS})
+    environment = {
+        "BOOTSTRAP": line.bootstrap,
+        "SOURCE": line.topics.frames,
+        "TARGET": target,
+        "COUNT": str(count),
+        "KEYS": str(line.keys),
+        "RESULT": str(result),
+        "DATA": str(line.folder / "stock"),
+    }
+    _python("tests.bench.stock_agent", "worker", "-l", "error", **environment)
+    return float(json.loads(result.read_text()))
+
+
+def _python(module: str, *arguments: str, **environment: str) -> None:
+    command = [sys.executable, "-m", module, *arguments]
+    subprocess.run(command, env={**os.environ, **environment}, check=True, timeout=300, stdout=subprocess.DEVNULL)
+
+
+def _print(console: Console, figures: dict[str, float], alone: dict[str, float], meters: int) -> None:
+    own = next(iter(figures.values()))
+    table = Table("on a real Kafka", "µs CPU per telegram", "ratio", title=f"{meters} meters, 28 objects, tag verified")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.1f}", f"{value / own:.2f}")
+    console.print(table)
+    steps = Table("stage one, step by step, in one process", "µs CPU per telegram")
+    for name, value in alone.items():
+        steps.add_row(name, f"{value:.1f}")
+    console.print(steps)
+
+
+if __name__ == "__main__":
+    main()
