@@ -151,9 +151,11 @@ class SiteMemory:
         name = self.name.encode()
         moved: defaultdict[int, dict[int, Quarter]] = defaultdict(dict)
         for start, quarter in self._live.items():
+            if not (quarter.parts or quarter.series):
+                continue
             if start < self.folded:
                 moved[_block(start)][start] = quarter
-            elif quarter.parts or quarter.series:
+            else:
                 self._packed[start] = _pack([quarter])
                 changed.append((b"q|%d|%b" % (start, name), self._packed[start]))
         for start in [start for start in self._packed if start < self.folded]:
@@ -163,10 +165,8 @@ class SiteMemory:
         self._live.clear()
         for block, quarters in moved.items():
             merged = {quarter.start: quarter for quarter in self.quarters_of(block)} | quarters
-            held = [quarter for quarter in merged.values() if quarter.parts or quarter.series]
-            if held:
-                self._blocks[block] = zlib.compress(_pack(held))
-                changed.append((b"b|%d|%b" % (block, name), self._blocks[block]))
+            self._blocks[block] = zlib.compress(_pack(merged.values()))
+            changed.append((b"b|%d|%b" % (block, name), self._blocks[block]))
         changed += [(b"b|%d|%b" % (block, name), None) for block in self._gone if block not in self._blocks]
         self._gone.clear()
         if self._rows_changed:
