@@ -95,6 +95,7 @@ def test_a_withdrawal_that_was_a_mistake_is_taken_back_with_a_higher_revision() 
     world.feed(0, meter_quarter(1, 0, 10))
     world.register(house(point("P1", 1, role="consumer", until=0)))
     world.feed()
+    assert (0, None, 2) == ((b := world.balance(0)) and (b.points, b.import_wh, b.revision))
     world.restart(ONE)
     world.feed()
 

@@ -9,7 +9,7 @@ import pytest
 from stream_app.energy.quality import quality_of_sum
 from stream_app.energy.site import Part, Quarter, Rows, View, expected, instant, view
 from stream_app.records import Quality
-from stream_app.registry.model import Member, Point, Site
+from stream_app.registry.model import Member, Point, Role, Site
 from tests.stream_app.balance_world import T0, Q, point, title
 
 MINUTE = 60_000
@@ -174,11 +174,20 @@ def test_what_a_site_matches_inside_is_the_smaller_side(
     assert expected_balance == balance[3:9]
 
 
-def test_a_side_that_nobody_measures_is_null_but_counts_as_nothing_in_the_rest() -> None:
-    balance = seen(Rows(points=(point("A", 1, role="consumer"),)), quarter(m1_i=PART)).balance
+@pytest.mark.parametrize(
+    ("role", "expected_balance"),
+    [
+        pytest.param("consumer", (100, None, 100, 0, 100, 0), id="nobody-measures-export"),
+        pytest.param("producer", (None, 100, -100, 0, 0, 100), id="nobody-measures-import"),
+    ],
+)
+def test_a_side_that_nobody_measures_is_null_but_counts_as_nothing_in_the_rest(
+    role: Role, expected_balance: tuple[int | None, ...]
+) -> None:
+    balance = seen(Rows(points=(point("A", 1, role=role),)), quarter(m1_i=PART, m1_e=PART)).balance
 
     assert balance is not None
-    assert (100, None, 100, 0, 100, 0) == balance[3:9]
+    assert expected_balance == balance[3:9]
 
 
 def test_a_point_with_one_side_missing_counts_as_missing_and_its_other_side_is_in_the_sum() -> None:
