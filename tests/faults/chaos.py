@@ -71,8 +71,9 @@ class Chaos:
         for name in self._names:
             if self._fleet.processes[name].poll() is None:
                 self._end(name)
-            self._fleet.spawn(name)
         spawned = time.time()
+        for name in self._names:
+            self._fleet.spawn(name)
         wait_for(lambda: self._restored_since(spawned) >= 4 * len(LANES), 60)
         wait_for(lambda: not self._behind(), 60)
         time.sleep(3)  # a last rebalance, if the workers did not all join at once
@@ -164,14 +165,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10_000)
     parser.add_argument("--outage", type=float, default=20, help="seconds the broker is away; 0 for never")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        kafka = KafkaBroker(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            chaos = Chaos(kafka, Path(folder), **vars(given))
-            wrong = chaos.run()
-        finally:
-            kafka.stop()
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(f"logs and events in {folder}", flush=True)
+    kafka = KafkaBroker(folder / "kafka")
+    kafka.start()
+    try:
+        chaos = Chaos(kafka, folder, **vars(given))
+        wrong = chaos.run()
+    finally:
+        kafka.stop()
     print(f"seed {given.seed}: {dict(chaos.tally)}, fed {dict(chaos.fed)}")
     print("exactly once" if not wrong else f"WRONG: {wrong}")
     return 1 if wrong else 0
