@@ -26,6 +26,7 @@ from tests.demo.verdict import Verdict
 from tests.demo.watch import Watch
 
 DRAIN_S = 30  # how long the last telegrams may take from the meters to the balance
+FIRST_READING_S = 60
 REFRESH_S = 0.5
 PLAIN_S = 5.0
 Show = Callable[[], None]
@@ -54,12 +55,16 @@ async def play(stage: Stage, running: Programs, seconds: float | None, console: 
 
 async def look_on(watch: Watch, running: Programs, stop: asyncio.Event, seconds: float | None, show: Show) -> None:
     """Show what comes until stopped, or until the time is over."""
-    while not stop.is_set() and not (
-        seconds and watch.first_reading and time.monotonic() > watch.first_reading + seconds
-    ):
+    given_up = time.monotonic() + FIRST_READING_S
+    while not stop.is_set():
         await watch.take(REFRESH_S)
         running.check()
         show()
+        if watch.first_reading is None:
+            if time.monotonic() > given_up:
+                raise DemoError(f"no reading within {FIRST_READING_S} s")
+        elif seconds and time.monotonic() > watch.first_reading + seconds:
+            return
 
 
 async def drained(watch: Watch, stage: Stage, show: Show) -> Verdict:
@@ -68,7 +73,7 @@ async def drained(watch: Watch, stage: Stage, show: Show) -> Verdict:
     while True:
         arrived = await watch.take(REFRESH_S)
         show()
-        judged = verdict.judge(stage.oracle, watch.readings, watch.quarters, watch.balances)
+        judged = verdict.judge(stage.oracle, watch)
         if (judged.right and not arrived) or time.monotonic() > until:
             return judged
 

@@ -15,6 +15,7 @@ START_MS = 1_774_692_000_000  # 2026-03-28T10:00:00Z: sun, and then the night th
 HEAD_START_S = 10  # until everything runs; the meters begin to speak then
 PARTITIONS = 4
 STARTING_S = 30
+PULLED = (4, 50, 130)  # a meter of haus-1 is silent from the 50th to the 130th simulated minute
 
 
 class Stage:
@@ -68,7 +69,8 @@ class Stage:
     def _meters(self) -> list[str | Path]:
         return [
             *("--out", self._folder, "--start", iso(START_MS), "--started", str(self._started)),
-            *("--speed", str(self.speed), "--noise", "0.01", "--echo", "0.005", "--health", "0"),
+            *("--speed", str(self.speed), "--health", "0"),
+            *("--noise", "0.01", "--cut", "0.002", "--echo", "0.005", "--pull", *map(str, PULLED)),
             *("--bootstrap", self.bootstrap, "--prefix", self.topics.prefix),
         ]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stream_app.records import Balance, QuarterHour
-from tests.demo.watch import BalanceKey, QuarterKey
+from tests.demo.watch import Watch
 
 QUARTER_MS = 900_000
 QUARTER_FIELDS = ("amount", "quality")
@@ -19,11 +19,16 @@ BALANCE_FIELDS = (
 
 
 class Tally(NamedTuple):
-    """How many were compared; the keys of those that differ and of those that are not there."""
+    """How many were compared, by quality; those that differ and those that are not there."""
 
-    compared: int
+    expected: Counter[str]
     deviating: list[str]
     missing: list[str]
+
+    @property
+    def compared(self) -> int:
+        """All of them."""
+        return self.expected.total()
 
     @property
     def exact(self) -> int:
@@ -32,24 +37,22 @@ class Tally(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Telegrams delivered and read, and both comparisons."""
+    """Telegrams delivered and read, both comparisons, and the seconds from the first reading to the first balance."""
 
     telegrams: int
     readings: int
     quarters: Tally
     balances: Tally
+    first_balance_s: float | None
 
     @property
     def right(self) -> bool:
-        """Nothing lost, nothing doubled, nothing wrong, and something to compare."""
-        tallies = (self.quarters, self.balances)
-        wrong = any(tally.deviating or tally.missing or not tally.compared for tally in tallies)
+        """Nothing lost, nothing doubled, nothing wrong."""
+        wrong = any(tally.deviating or tally.missing for tally in (self.quarters, self.balances))
         return not wrong and self.telegrams == self.readings
 
 
-def judge(
-    oracle: Path, readings: int, quarters: Mapping[QuarterKey, QuarterHour], balances: Mapping[BalanceKey, Balance]
-) -> Verdict:
+def judge(oracle: Path, watch: Watch) -> Verdict:
     """Compare all quarter-hours that every meter has passed."""
     told = json.loads(oracle.read_text())
     expected_quarters = {
@@ -62,9 +65,10 @@ def judge(
     }
     return Verdict(
         told["telegrams"],
-        readings,
-        _compare(expected_quarters, quarters, QUARTER_FIELDS),
-        _compare(expected_balances, balances, BALANCE_FIELDS),
+        watch.readings,
+        _compare(expected_quarters, watch.quarters, QUARTER_FIELDS),
+        _compare(expected_balances, watch.balances, BALANCE_FIELDS),
+        watch.first_balance - watch.first_reading if watch.first_balance and watch.first_reading else None,
     )
 
 
@@ -79,7 +83,7 @@ def _compare(expected: Mapping[Any, Any], found: Mapping[Any, Any], fields: tupl
                 deviating.append(f"{_name(key)}: {got}, expected {wanted}")
         elif row["quality"] != "MISSING":
             missing.append(_name(key))
-    return Tally(len(expected), deviating, missing)
+    return Tally(Counter(row["quality"] for row in expected.values()), deviating, missing)
 
 
 def _name(key: tuple[Hashable, ...]) -> str:
@@ -89,10 +93,13 @@ def _name(key: tuple[Hashable, ...]) -> str:
 def lines(verdict: Verdict) -> list[str]:
     """For people."""
     shown = [f"telegrams delivered {verdict.telegrams}, readings {verdict.readings}"]
+    if verdict.first_balance_s is not None:
+        shown.append(f"first balance {verdict.first_balance_s:.1f} s after the first reading")
     for name, tally in (("quarter-hours", verdict.quarters), ("balances", verdict.balances)):
         shown.append(
             f"{name}: {tally.compared} compared with the oracle, {tally.exact} exact, "
             f"{len(tally.deviating)} deviating, {len(tally.missing)} missing"
         )
+        shown.append(f"  {', '.join(f'{count} {quality}' for quality, count in tally.expected.most_common())}")
         shown += [f"  {line}" for line in (*tally.deviating, *(f"{key}: missing" for key in tally.missing))][:10]
     return shown

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
-from rich.columns import Columns
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
@@ -14,27 +12,26 @@ from rich.text import Text
 from stream_app.records import Balance
 from tests.demo.watch import Watch
 
-LAST_QUARTERS = 12
-ZONE = ZoneInfo("Europe/Vienna")
+LAST_QUARTERS = 10
 COLOURS = {"MEASURED": "green", "ESTIMATED": "yellow", "INCOMPLETE": "yellow", "MISSING": "red"}
 
 
 def screen(watch: Watch, speed: float) -> Group:
-    """Everything at once."""
-    local = datetime.fromtimestamp(watch.newest_ms / 1000, ZONE)
+    """Everything at once; all times are UTC."""
+    rejects = ", ".join(f"{reason} {count}" for reason, count in watch.rejects.most_common()) or "none"
     head = Text.assemble(
         ("cipstream", "bold"),
-        f"   {local:%a %d %b %Y %H:%M:%S} at {speed:g}×   ",
+        f"   {_at(watch.newest_ms)} UTC at {speed:g}×   ",
         (f"{watch.rate:.0f}", "bold"),
-        f" telegrams/s   {watch.readings} read   Ctrl-C ends",
+        f" telegrams/s, {watch.readings} read   Ctrl-C ends\nrejects: {rejects}",
     )
-    return Group(Panel(head), _balances(watch), Columns([_quarters(watch), _rejects(watch)]))
+    return Group(Panel(head), _balances(watch), _quarters(watch))
 
 
 def line(watch: Watch) -> str:
     """The same in one line."""
     return (
-        f"{_at(watch.newest_ms)}Z  {watch.rate:.0f} telegrams/s  {watch.readings} readings  "
+        f"{_at(watch.newest_ms)}  {watch.rate:.0f} telegrams/s  {watch.readings} readings  "
         f"{sum(watch.rejects.values())} rejects  {len(watch.quarters)} quarter-hours  {len(watch.balances)} balances"
     )
 
@@ -46,9 +43,9 @@ def latest(watch: Watch) -> list[Balance]:
 
 
 def _balances(watch: Watch) -> Table:
-    table = Table(title="Balance of each site, newest quarter-hour, Wh", expand=True)
-    for heading in ("site", "from", "import", "export", "shared inside", "from grid", "to grid", "points", "quality"):
-        table.add_column(heading, justify="left" if heading in ("site", "from", "quality") else "right")
+    table = Table(title="Balance of each site, newest quarter-hour, Wh", title_justify="left")
+    for heading in ("site", "from", "import", "export", "shared", "from grid", "to grid", "points", "quality"):
+        table.add_column(heading, justify="left" if heading in ("site", "from", "quality") else "right", no_wrap=True)
     for balance in latest(watch):
         values = (balance.import_wh, balance.export_wh, balance.matched_wh, balance.grid_import_wh)
         table.add_row(
@@ -62,28 +59,20 @@ def _balances(watch: Watch) -> Table:
 
 
 def _quarters(watch: Watch) -> Table:
-    table = Table(title="Last quarter-hours")
-    for heading in ("metering point", "OBIS", "from", "Wh", "quality", "rev."):
+    table = Table(title="Last quarter-hours", title_justify="left")
+    for heading in ("site", "point", "OBIS", "from", "Wh", "quality", "rev."):
         table.add_column(heading, justify="right" if heading in ("Wh", "rev.") else "left")
     newest = sorted(watch.quarters.values(), key=lambda q: (q.start, q.metering_point, q.quantity))[-LAST_QUARTERS:]
     for quarter in reversed(newest):
         table.add_row(
-            quarter.metering_point,
+            quarter.site,
+            f"{quarter.metering_point[:4]}…{quarter.metering_point[-2:]}",
             quarter.quantity,
             _at(quarter.start),
             _wh(quarter.amount),
             _quality(quarter.quality),
             str(quarter.revision),
         )
-    return table
-
-
-def _rejects(watch: Watch) -> Table:
-    table = Table(title="Rejects")
-    table.add_column("reason")
-    table.add_column("telegrams", justify="right")
-    for reason, count in watch.rejects.most_common():
-        table.add_row(reason, str(count))
     return table
 
 

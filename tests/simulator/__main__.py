@@ -16,10 +16,11 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.simulator.clock import SimulatedClock
-from tests.simulator.faults import Faults, disturbed
+from tests.simulator.faults import Faults, Silence, disturbed
 from tests.simulator.fleet import Fleet, build
 from tests.simulator.lines import KINDS
 from tests.simulator.oracle import QUARTER_MS, Oracle
+from tests.simulator.registers import MINUTE_MS
 from tests.simulator.registry_files import write_edge, write_keys, write_registry
 from tests.simulator.speaker import Speaker
 
@@ -42,6 +43,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--noise", type=float, default=0.0, help="chance of noise before a telegram")
     parser.add_argument("--cut", type=float, default=0.0, help="chance of a telegram cut short")
     parser.add_argument("--echo", type=float, default=0.0, help="chance of a telegram that comes twice")
+    parser.add_argument(
+        "--pull",
+        type=int,
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("METER", "FROM", "TO"),
+        help="the cable of that meter is off between these simulated minutes",
+    )
     parser.add_argument("--bootstrap", default="127.0.0.1:9092", help="broker, for edge.toml")
     parser.add_argument("--prefix", default="cip", help="of the topics, for edge.toml")
     parser.add_argument("--health", type=int, default=9464, help="port of the agent's page, for edge.toml")
@@ -64,7 +74,11 @@ async def run(options: argparse.Namespace) -> None:
         write_edge(options.out / "edge.toml", ports, clock, (options.bootstrap, options.prefix), options.health)
         print(f"{len(lines)} meters, files in {options.out}", flush=True)
         speaker = Speaker(clock, lines, oracle)
-        faults = Faults(options.noise, options.cut, options.echo, seed=options.seed)
+        silences = tuple(
+            Silence(fleet.meters[meter].title, start_ms + begin * MINUTE_MS, start_ms + end * MINUTE_MS)
+            for meter, begin, end in options.pull
+        )
+        faults = Faults(options.noise, options.cut, options.echo, silences, options.seed)
         said = disturbed(fleet.telegrams(max(start_ms, clock.shows(time.time())), start_ms + FAR_MS), faults)
         await until_stopped(asyncio.create_task(speaker.speak(said)), options.seconds)
     write_oracle(options.out / "oracle.json", oracle, fleet, clock.shows(time.time()))

@@ -36,6 +36,7 @@ class Wire(NamedTuple):
 
 
 NOISE_OCTETS = 40
+FLAG_OCTETS = 1  # an HDLC frame is whole without its last flag
 
 
 def disturbed(telegrams: Iterable[Telegram], faults: Faults) -> Iterator[Wire]:
@@ -45,6 +46,7 @@ def disturbed(telegrams: Iterable[Telegram], faults: Faults) -> Iterator[Wire]:
         if any(s.title == telegram.title and s.start_ms <= telegram.time_ms < s.end_ms for s in faults.silences):
             continue
         noise = chance.randbytes(chance.randint(1, NOISE_OCTETS)) if chance.random() < faults.noise else b""
-        cut = chance.randrange(1, len(telegram.link_bytes)) if chance.random() < faults.cut else None
+        whole = len(telegram.link_bytes) - FLAG_OCTETS
+        cut = chance.randrange(1, whole) if chance.random() < faults.cut else None
         times = 2 if chance.random() < faults.echo else 1
         yield Wire(telegram, noise + telegram.link_bytes[:cut] * times, cut is None)
