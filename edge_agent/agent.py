@@ -72,10 +72,11 @@ class Agent:
                 for port in ports:
                     port.cancel()
                 await asyncio.wait(ports)
-                await self.spool.flushed()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_WORDS_S):
-                        await self.spool.empty()
+                        await self.spool.flushed()
+                        if self.uplink.up:
+                            await self.spool.empty()
                 for task in background:
                     task.cancel()
         finally:

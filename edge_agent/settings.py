@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     FilePath,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -74,9 +75,20 @@ class Kafka(Section):
     @field_validator("password_file")
     @classmethod
     def _password_is_not_empty(cls, path: Path | None) -> Path | None:
-        if path and not path.read_text().strip():
-            raise ValueError("the file is empty")
+        try:
+            if path and not path.read_text().strip():
+                raise ValueError("the file is empty")
+        except OSError as error:
+            raise ValueError(f"the file cannot be read: {error.strerror}") from None
         return path
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if self.security.startswith("SASL") and not (self.username and self.password_file):
+            raise ValueError(f"{self.security} needs username and password_file")
+        if self.key_file and not self.certificate_file:
+            raise ValueError("key_file needs certificate_file")
+        return self
 
 
 class Health(Section):
@@ -94,6 +106,12 @@ class Port(Section):
     title: Title | None = Field(None, description="key of telegrams that name no meter: 16 hex digits")
     accept_clear: bool = False
     idle_s: float = Field(1.0, gt=0, description="silence that ends a telegram; longer than any pause inside one")
+
+    @model_validator(mode="after")
+    def _clear_text_has_a_key(self) -> Self:
+        if self.accept_clear and self.title is None:
+            raise ValueError("accept_clear needs title: clear telegrams do not name their meter")
+        return self
 
 
 class SerialPort(Port):

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from edge_agent import spool_thread
+from edge_agent.metrics import Metrics
+from edge_agent.spool import Kept, Record, Spool
+from edge_agent.spool_thread import SpoolThread
+
+MEGABYTE = 1_000_000
+
+
+def records(*numbers: int, size: int = 100) -> list[Record]:
+    return [Record("attic", "4C475A1030A1B2C3", n, "mbus", True, bytes(size)) for n in numbers]
+
+
+async def test_what_is_put_comes_out_in_order_and_goes_when_acknowledged(spool: SpoolThread) -> None:
+    await spool.put(records(1, 2), [])
+    await spool.put(records(3), [Kept("attic", 4, "link", "checksum", b"x")])
+    await spool.flushed()
+    frames = await spool.first(10)
+    await spool.acknowledge(2)
+
+    assert list(enumerate(records(1, 2, 3), 1)) == frames
+    assert (1, 3) == (spool.usage.frames, spool.usage.oldest)
+    assert 1 == spool.refused
+
+
+async def test_it_is_empty_only_when_everything_is_acknowledged(spool: SpoolThread) -> None:
+    await spool.put(records(1), [])
+    empty = asyncio.create_task(spool.empty())
+    await spool.first(1)
+    waited = not empty.done()
+    await spool.acknowledge(1)
+    await empty
+
+    assert waited
+
+
+async def test_ports_that_can_wait_are_held_while_it_is_full(tmp_path: Path, metrics: Metrics) -> None:
+    thread = SpoolThread(Spool(tmp_path / "spool.db", MEGABYTE, drop_oldest=False), MEGABYTE, metrics)
+    running = asyncio.create_task(thread.run())
+    await thread.put(records(*range(64), size=16_000), [])
+    held = asyncio.create_task(thread.room())
+    await thread.flushed()
+    was_held = not held.done()
+    await thread.acknowledge(32)
+    await held
+    running.cancel()
+    thread.close()
+
+    assert was_held
+
+
+async def test_a_disk_that_fails_for_a_while_loses_nothing(
+    spool: SpoolThread, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, failures = Spool.append, iter([sqlite3.OperationalError("database or disk is full")])
+
+    def failing(*args: object) -> int:
+        if failure := next(failures, None):
+            raise failure
+        return append(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Spool, "append", failing)
+    await spool.put(records(1), [])
+    await spool.flushed()
+
+    assert [(1, records(1)[0])] == await spool.first(10)
+    assert 1 == metrics.registry.get_sample_value("cip_edge_spool_errors_total")
+
+
+async def test_memory_is_bounded_while_the_disk_cannot_follow(
+    spool: SpoolThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_thread, "MOST_PENDING", 2)
+    await spool.put(records(1, 2), [])
+    waiting = asyncio.create_task(spool.put(records(3), []))
+    await asyncio.sleep(0)
+    waited = not waiting.done()
+    await waiting
+
+    assert waited
