@@ -97,12 +97,12 @@ class Cursor:
 
     def node(self, depth: int = 0) -> Node:
         """The next value, whatever it is."""
-        at = self.at
-        tag = self.octet()
+        at = self.take(1)
+        tag = self.data[at]
         size = FIXED.get(tag)
         if size is not None:
             start = self.take(size)
-            return Node(tag, at, start, self.at)
+            return Node(tag, at, start, start + size)
         reader = READERS.get(tag)
         if reader is None:
             raise EncodingError(f"tag {tag:02X} ({TYPE_NAMES.get(tag, 'no A-XDR type')}) is not read", offset=at)

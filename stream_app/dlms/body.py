@@ -29,6 +29,7 @@ from stream_app.dlms.units import cosem_unit
 
 VALUE, SCALER_UNIT, CAPTURE_TIME = 2, 3, 5  # attributes of register and extended register (Blue Book 4.3.2, 4.3.3)
 PUSH_SETUP, MBUS_CLIENT = 40, 72  # classes
+REGISTER: Final = Kind.REGISTER
 
 # How identification number and device type of an M-Bus client come (Blue Book 4.8.3): attribute and tag.
 MBUS_FORMS: Final = {(6, axdr.DOUBLE_LONG_UNSIGNED): Form.IDENTIFICATION, (9, axdr.UNSIGNED): Form.DEVICE_TYPE}
@@ -78,23 +79,24 @@ class Reading:
 
     def by_objects(self, objects: list[PushObject], nodes: list[Node]) -> None:
         """Layout a: ``objects`` is the first value and names itself and all others."""
-        if len(objects) != 1 + len(nodes) or objects[0].class_id != PUSH_SETUP:
+        if len(objects) != 1 + len(nodes) or objects[0][0] != PUSH_SETUP:
             raise ProfileError(f"the object list names {len(objects)} values, {1 + len(nodes)} came", offset=self.at)
+        pairs = list(zip(objects[1:], nodes, strict=True))
         scales = {
-            one.obis.name: self.scaler_unit(node)
-            for one, node in zip(objects[1:], nodes, strict=True)
-            if one.attribute == SCALER_UNIT and is_scaler_unit(node)
+            one.name: self.scaler_unit(node)
+            for (_, one, attribute), node in pairs
+            if attribute == SCALER_UNIT and is_scaler_unit(node)
         }
-        for one, node in zip(objects[1:], nodes, strict=True):
-            if one.attribute == 0 and node.tag == STRUCTURE:
+        for (class_id, one, attribute), node in pairs:
+            if attribute == VALUE and class_id != MBUS_CLIENT:
+                self.value(one, node, scales.get(one.name))
+            elif attribute == 0 and node.tag == STRUCTURE:
                 self.structure(node)
-            elif one.class_id == MBUS_CLIENT:
-                self.mbus_client(one, node)
-            elif one.attribute == VALUE:
-                self.value(one.obis, node, scales.get(one.obis.name))
-            elif one.attribute == CAPTURE_TIME and is_date_time(node):
-                self.sketch.capture(node, one.obis.name)
-            elif one.attribute != SCALER_UNIT:
+            elif class_id == MBUS_CLIENT:
+                self.mbus_client(one, attribute, node)
+            elif attribute == CAPTURE_TIME and is_date_time(node):
+                self.sketch.capture(node, one.name)
+            elif attribute != SCALER_UNIT:
                 self.sketch.ignore(node)
 
     def by_names(self, nodes: list[Node]) -> None:
@@ -110,7 +112,7 @@ class Reading:
                 self.value(self.code(node), nodes[index + 1], scale)
                 for _ in range(1 if scale is None else 2):
                     next(rest)
-            elif index == last and node.tag in STRINGS:
+            elif index == last and node.tag in STRINGS and self.sketch.registers:
                 self.sketch.id(node, NAMELESS)
             elif index == 0 and is_date_time(node):
                 self.sketch.time("clock", node.start, node.end)
@@ -162,32 +164,33 @@ class Reading:
         one = self.code(name)
         self.value(one, value, scale)
         for item in more:
-            if one.kind is Kind.REGISTER and is_date_time(item):
+            if one.kind is REGISTER and is_date_time(item):
                 self.sketch.capture(item, one.name)
             else:
                 self.sketch.ignore(item)
 
     def value(self, one: Obis, node: Node, scale: Scale | None) -> None:
         """The value of an object: a register, an id, the clock, or nothing that a push is read for."""
-        if one.kind is Kind.REGISTER and node.tag in INTEGERS:
+        kind, tag = one.kind, node.tag
+        if kind is REGISTER and tag in INTEGERS:
             power, unit = self.profile.scale(one.quantity) if scale is None else scale
             self.sketch.register(node, one.name, power, unit)
-        elif one.kind is Kind.REGISTER and node.tag in FLOATS:
+        elif kind is REGISTER and tag in FLOATS:
             raise ProfileError(f"register {one.name} came as {node.type_name}", offset=node.at)
-        elif one.kind is Kind.ID and node.tag in STRINGS:
+        elif kind is Kind.ID and tag in STRINGS:
             self.sketch.id(node, one.name)
-        elif one.kind is Kind.CLOCK and is_date_time(node):
+        elif kind is Kind.CLOCK and is_date_time(node):
             self.sketch.time("clock", node.start, node.end)
         else:
             self.sketch.ignore(node)
 
-    def mbus_client(self, one: PushObject, node: Node) -> None:
+    def mbus_client(self, one: Obis, attribute: int, node: Node) -> None:
         """Identification number and device type of what hangs on an M-Bus channel."""
-        form = MBUS_FORMS.get((one.attribute, node.tag))
+        form = MBUS_FORMS.get((attribute, node.tag))
         if form is None:
             self.sketch.ignore(node)
         else:
-            self.sketch.id(node, one.obis.name, form)
+            self.sketch.id(node, one.name, form)
 
     def is_code(self, node: Node) -> bool:
         """Six octets, value group A a medium and F 255: no id in characters looks so. Codes are constants."""

@@ -25,6 +25,7 @@ ROLES: Final = frozenset({
 NAMED_ROLES: Final = frozenset({
     "register", "id", "scaler_unit", "identification", "device_type", "capture_time",
 })  # fmt: skip
+MAX_QUANTITIES: Final = 1024  # remembered per profile; a push has some dozens
 FILES: Final = ("push_lists.json", "scale_profiles.json")
 
 
@@ -62,23 +63,28 @@ class ScaleProfile(NamedTuple):
 
     def of(self, quantity: str) -> Scale:
         """The scale of ``C.D.E``."""
-        rule = self.rules.get(quantity)
-        return rule if rule is not None else self.rules.get(quantity[: quantity.rindex(".")] + ".*", UNKNOWN)
+        return self.rules.get(quantity) or self.rules.get(quantity[: quantity.rindex(".")] + ".*", UNKNOWN)
 
 
 class Profile:
     """How one meter's pushes are to be read. Compared by identity; ``Definitions.profile`` makes each only once."""
 
-    __slots__ = ("push_list", "scales", "zone")
+    __slots__ = ("_met", "push_list", "scales", "zone")
 
     def __init__(self, push_list: PushList | None, scales: ScaleProfile | None, zone: Zone | None) -> None:
         self.push_list = push_list
         self.scales = scales
         self.zone = zone
+        self._met: dict[str, Scale] = {}
 
     def scale(self, quantity: str) -> Scale:
         """The scale of ``C.D.E`` where the wire has none."""
-        return UNKNOWN if self.scales is None else self.scales.of(quantity)
+        scale = self._met.get(quantity)
+        if scale is None:
+            if len(self._met) >= MAX_QUANTITIES:
+                self._met.clear()
+            scale = self._met[quantity] = UNKNOWN if self.scales is None else self.scales.of(quantity)
+        return scale
 
 
 class Definitions:

@@ -80,7 +80,7 @@ class Push(NamedTuple):
 
 
 class Sketch:
-    """What the careful reader notes about one push, from front to back. Octets it does not note are constants."""
+    """What the careful reader notes about one push, strictly from front to back. What it does not note is constant."""
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -91,28 +91,32 @@ class Sketch:
         self.times: dict[str, slice] = {}  # header, clock, date, time
         self.captures: list[str] = []
         self.captured: list[slice] = []
-        self.free: list[tuple[int, int]] = []  # contents that are read by their slice, or by nobody
+        self.gaps: list[
+            tuple[int, int]
+        ] = []  # what may differ from push to push: all of the above, and what nobody reads
 
     def register(self, node: Node, obis: str, scale: int | None, unit: str) -> None:
         """An integer to be read."""
         self.numbers.append((node.start, node.end, INTEGERS[node.tag]))
-        self.registers.append(Register(obis, scale, unit))
+        self.registers.append(NEW_TUPLE(Register, (obis, scale, unit)))
+        self.gaps.append((node.start, node.end))
 
     def id(self, node: Node, obis: str, form: Form = Form.TEXT) -> None:
         """Octets of an id."""
         self.strings.append((node.start, node.end, f"{node.size}s"))
         self.ids.append(IdObject(obis, form))
+        self.gaps.append((node.start, node.end))
 
     def capture(self, node: Node, obis: str) -> None:
         """The own capture time of a sub-meter's register."""
         self.captures.append(obis)
         self.captured.append(slice(node.start, node.end))
-        self.free.append((node.start, node.end))
+        self.gaps.append((node.start, node.end))
 
     def time(self, what: str, start: int, end: int) -> None:
         """A time or part of it; the first of its kind counts."""
         self.times.setdefault(what, slice(start, end))
-        self.free.append((start, end))
+        self.gaps.append((start, end))
 
     def ignore(self, node: Node) -> None:
         """Let the contents of a value be anything of that shape."""
@@ -120,7 +124,7 @@ class Sketch:
             for item in node.items:
                 self.ignore(item)
         elif node.size:
-            self.free.append((node.start, node.end))
+            self.gaps.append((node.start, node.end))
 
     def layout(self, layouts: Layouts) -> Layout:
         """The layout of pushes like this."""
@@ -140,8 +144,7 @@ class Template:
         self._zone = zone
         self._numbers = _picture(len(data), sketch.numbers).unpack
         self._ids = _picture(len(data), sketch.strings).unpack
-        gaps = [gap[:2] for gap in sketch.numbers + sketch.strings] + sketch.free
-        self._constants = _complement(len(data), gaps).unpack
+        self._constants = _complement(len(data), sketch.gaps).unpack
         self._expected = self._constants(data)
         self._header, self._clock = sketch.times.get("header"), sketch.times.get("clock")
         self._split = (sketch.times.get("date"), sketch.times.get("time"))
@@ -198,7 +201,7 @@ def _picture(size: int, gaps: list[tuple[int, int, str]]) -> Struct:
 def _complement(size: int, gaps: list[tuple[int, int]]) -> Struct:
     """A struct of ``size`` octets that reads everything but the gaps."""
     parts, at = [">"], 0
-    for start, end in sorted(gaps):
+    for start, end in gaps:
         if start > at:
             parts.append(f"{start - at}s")
         parts.append(f"{end - start}x")

@@ -93,7 +93,7 @@ def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
         raise PlaintextError(f"no push: {what} (wrong key?)", offset=0)
     cursor = Cursor(plaintext, 1)
     try:
-        sketch.free.append((cursor.take(4), INVOKE_ID_END))
+        sketch.gaps.append((cursor.take(4), INVOKE_ID_END))
         length = cursor.octet()
         if length == OCTET_STRING:
             length = cursor.octet()

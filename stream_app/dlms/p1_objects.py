@@ -20,11 +20,9 @@ from stream_app.dlms.layout import Layouts, Push, Register
 from stream_app.dlms.obis import Kind, Obis, parse
 from stream_app.dlms.units import p1_unit
 
-MAX_DIGITS: Final = 18  # what 64 bits hold
-
 _OBJECT: Final = re.compile(rb"([0-9.:*-]{5,24})((?:\([^()]*\))+)")
 _VALUE: Final = re.compile(rb"\(([^()]*)\)")
-_NUMBER: Final = re.compile(rb"(-?)(\d{1,16})(?:\.(\d{1,9}))?(?:\*([A-Za-z0-9]{1,6}))?")
+_NUMBER: Final = re.compile(rb"(-?)(\d{1,12})(?:\.(\d{1,6}))?(?:\*([A-Za-z0-9]{1,6}))?")  # 18 digits fit 64 bits
 _CONTINUED: Final = re.compile(rb"\r?\n(?=\()")  # DSMR 3 puts a value on a line of its own
 _CRC: Final = re.compile(rb"![0-9A-Fa-f]{4}")
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from stream_app.dlms.axdr import ARRAY, INTEGER, LONG_UNSIGNED, OCTET_STRING, STRUCTURE, Cursor, Node
 from stream_app.dlms.obis import Obis, obis
 
 # An entry in class version 0: structure of four; class, logical name, attribute, data index. All are of one size.
-ENTRY: Final = Struct(">3sH2s6sBbBH")
-ENTRY_SHAPE: Final = (b"\x02\x04\x12", b"\x09\x06", INTEGER, LONG_UNSIGNED)
+ENTRY: Final = Struct(">3xH2x6sxb3x")
+ENTRY_TAGS: Final = {0: STRUCTURE, 1: 4, 2: LONG_UNSIGNED, 5: OCTET_STRING, 6: 6, 13: INTEGER, 15: LONG_UNSIGNED}
 FIRST_TAGS: Final = (LONG_UNSIGNED, OCTET_STRING, INTEGER, LONG_UNSIGNED)  # later versions add fields behind these
 
-
-class PushObject(NamedTuple):
-    """An entry of the object list."""
-
-    class_id: int
-    obis: Obis
-    attribute: int
+PushObject = tuple[int, Obis, int]  # class, code, attribute
 
 
 def read_object_list(cursor: Cursor) -> list[PushObject] | None:
@@ -32,27 +26,25 @@ def read_object_list(cursor: Cursor) -> list[PushObject] | None:
         return None
     cursor.take(1)
     count = cursor.count()
-    end = cursor.at + count * ENTRY.size
-    if count and end <= len(data):
-        objects = [
-            PushObject(class_id, obis(code), attribute)
-            for head, class_id, name, code, third, attribute, fourth, _ in ENTRY.iter_unpack(data[cursor.at : end])
-            if (head, name, third, fourth) == ENTRY_SHAPE
-        ]
-        if len(objects) == count:
-            cursor.at = end
-            return objects
+    entries = data[cursor.at : cursor.at + count * ENTRY.size]
+    if count and len(entries) == count * ENTRY.size and _all_of_version_0(entries, count):
+        cursor.take(len(entries))
+        return [(class_id, obis(code), attribute) for class_id, code, attribute in ENTRY.iter_unpack(entries)]
     cursor.at = start
-    entries = [_push_object(data, item) for item in cursor.node(1).items]
-    if entries and None not in entries:
-        return [entry for entry in entries if entry is not None]
+    objects = [_push_object(data, item) for item in cursor.node(1).items]
+    if objects and None not in objects:
+        return [one for one in objects if one is not None]
     cursor.at = start
     return None
 
 
+def _all_of_version_0(entries: bytes, count: int) -> bool:
+    return all(entries[at :: ENTRY.size] == bytes((tag,)) * count for at, tag in ENTRY_TAGS.items())
+
+
 def _push_object(data: bytes, node: Node) -> PushObject | None:
-    if node.tag != STRUCTURE or tuple(item.tag for item in node.items[:4]) != FIRST_TAGS or node.items[1].size != 6:
+    if node.tag != STRUCTURE or tuple([item.tag for item in node.items[:4]]) != FIRST_TAGS or node.items[1].size != 6:
         return None
     class_id, name, attribute, _ = node.items[:4]
     number = int.from_bytes(data[class_id.start : class_id.end], "big")
-    return PushObject(number, obis(data[name.start : name.end]), data[attribute.start])
+    return number, obis(data[name.start : name.end]), data[attribute.start]

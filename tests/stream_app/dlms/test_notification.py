@@ -160,6 +160,7 @@ def test_what_is_no_a_xdr_is_refused_before_it_costs_anything(body: bytes, reaso
         pytest.param(
             structure(octets(NOON), integer("u32", 1)), "value 2 of 2 .* push list is needed", id="values-only"
         ),
+        pytest.param(structure(octets(b"some text", 10)), "nothing in it has a name", id="a-text-alone-is-no-id"),
         pytest.param(structure(structure(integer("u32", 1))), "structure without a code", id="nameless-structure"),
         pytest.param(
             structure(octets(b"269277"), integer("u32", 1)),
