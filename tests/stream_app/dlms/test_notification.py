@@ -160,6 +160,14 @@ def test_what_is_no_a_xdr_is_refused_before_it_costs_anything(body: bytes, reaso
         pytest.param(
             structure(octets(NOON), integer("u32", 1)), "value 2 of 2 .* push list is needed", id="values-only"
         ),
+        pytest.param(
+            structure(octets(b"26927\xff"), integer("u32", 1)), "push list is needed", id="a-medium-of-50-is-no-code"
+        ),
+        pytest.param(
+            structure(octets(code("1-0:1.8.0")), integer("u32", 1), octets(NOON), octets(code("1-0:2.8.0")), b"\x00"),
+            "value 3 of 5 .octet-string. has no name",
+            id="a-nameless-clock-in-the-middle",
+        ),
         pytest.param(structure(octets(b"some text", 10)), "nothing in it has a name", id="a-text-alone-is-no-id"),
         pytest.param(structure(structure(integer("u32", 1))), "structure without a code", id="nameless-structure"),
         pytest.param(
@@ -191,6 +199,24 @@ def test_a_list_that_does_not_fit_is_refused_by_name_position_and_type() -> None
     reason = r"push list wiener-netze-9 does not fit: item 3 \(1-0:2.8.0\), a register, came as octet-string"
     with pytest.raises(ProfileError, match=reason):
         Reader().read(notification(body, NOON), profile)
+
+
+@pytest.mark.parametrize("values", [7, 9])
+def test_a_list_with_another_number_of_items_does_not_fit(values: int) -> None:
+    """Even where all types do: one value more or less, and every name may be wrong."""
+    profile = packaged().profile(push_list="wiener-netze-9")
+    body = structure(octets(NOON), *[integer("u32", 1)] * values)
+
+    with pytest.raises(ProfileError, match=f"does not fit: 9 items, {values + 1} values came"):
+        Reader().read(notification(body, NOON), profile)
+
+
+def test_a_clock_that_cannot_be_is_refused_with_its_place() -> None:
+    body = structure(octets(code("0-0:1.0.0")), octets(date_time(2024, 2, 30, 0, 0, 0)))
+    with pytest.raises(EncodingError, match="no such date") as caught:
+        read(body)
+
+    assert len(notification(b"", NOON)) + 2 + 8 + 2 == caught.value.offset
 
 
 def test_a_list_serves_the_values_only_pushes_of_a_line_that_carries_others_too() -> None:
