@@ -22,7 +22,7 @@ from stream_app.dlms.clock import DATE_TIME_OCTETS
 from stream_app.dlms.definitions import Item, Profile, PushList, Scale
 from stream_app.dlms.errors import EncodingError, ProfileError
 from stream_app.dlms.identity import NAMELESS, Form
-from stream_app.dlms.layout import Sketch
+from stream_app.dlms.layout import CODE_OCTETS, Sketch
 from stream_app.dlms.obis import Kind, Obis, obis
 from stream_app.dlms.push_objects import PushObject, read_object_list
 from stream_app.dlms.units import cosem_unit
@@ -196,7 +196,7 @@ class Reading:
         """Six octets, value group A a medium and F 255: no id in characters looks so. Codes are constants."""
         return (
             node.tag == OCTET_STRING
-            and node.size == 6
+            and node.size == CODE_OCTETS
             and self.data[node.start] < 16
             and self.data[node.end - 1] == 255
         )

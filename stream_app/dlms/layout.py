@@ -12,12 +12,13 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from stream_app.dlms import identity
-from stream_app.dlms.axdr import INTEGERS, Node
+from stream_app.dlms.axdr import INTEGERS, OCTET_STRING, STRUCTURE, Node
 from stream_app.dlms.clock import MeterTime, Zone, date_time
 from stream_app.dlms.identity import Form, IdObject
 
 MAX_LAYOUTS: Final = 1024  # a fleet has some dozens
 NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
+CODE_OCTETS: Final = 6
 OPEN_ZONE: Final = b"\x80\x00\xff"  # deviation and status unspecified
 
 
@@ -91,9 +92,7 @@ class Sketch:
         self.times: dict[str, slice] = {}  # header, clock, date, time
         self.captures: list[str] = []
         self.captured: list[slice] = []
-        self.gaps: list[
-            tuple[int, int]
-        ] = []  # what may differ from push to push: all of the above, and what nobody reads
+        self.gaps: list[tuple[int, int]] = []  # all of the above, and contents that nobody reads
 
     def register(self, node: Node, obis: str, scale: int | None, unit: str) -> None:
         """An integer to be read."""
@@ -119,9 +118,11 @@ class Sketch:
         self.gaps.append((start, end))
 
     def ignore(self, node: Node) -> None:
-        """Let the contents of a value be anything of that shape."""
+        """Let the contents of a value be anything of that shape, but for what might be a structure's code."""
         if node.items:
-            for item in node.items:
+            first = node.items[0]
+            named = node.tag == STRUCTURE and first.tag == OCTET_STRING and first.size == CODE_OCTETS
+            for item in node.items[named:]:
                 self.ignore(item)
         elif node.size:
             self.gaps.append((node.start, node.end))

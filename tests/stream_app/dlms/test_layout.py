@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from edge_agent.link.errors import MeterDataError
 from stream_app.dlms import notification
-from stream_app.dlms.definitions import Profile, packaged
+from stream_app.dlms.definitions import Definitions, Profile, packaged
 from stream_app.dlms.layout import Push
 from stream_app.dlms.notification import Reader
-from tests.stream_app.dlms.encoder import LAYOUTS, Meter, date_time, meters
+from tests.stream_app.dlms.encoder import LAYOUTS, Meter, date_time, integer, meters, octets, structure
 from tests.stream_app.dlms.encoder import notification as encoded
 from tests.stream_app.dlms.telegrams import plaintexts, profile_of
 
@@ -89,6 +89,17 @@ def test_meters_that_differ_in_values_share_one_layout(meter: Meter, change: int
     pushes = [reader.read(encoded(LAYOUTS["a"](one), one.time, invoke_id=change), profile) for one in (meter, other)]
 
     assert pushes[0].layout is pushes[1].layout
+
+
+def test_a_code_that_appears_where_there_was_none_is_seen() -> None:
+    """Whether a push names itself hangs on contents: those stay constants even in values that a list ignores."""
+    items = [{"role": "ignore"}, {"role": "register", "obis": "1-0:1.8.0", "scale": "1", "unit": "Wh"}]
+    profile = Definitions({"own": {"items": items}}, {}).profile(push_list="own")
+    reader = Reader()
+    for content in (b"text..", bytes((1, 0, 2, 8, 0, 255))):
+        plaintext = encoded(structure(structure(octets(content), integer("u32", 5)), integer("u32", 7)))
+
+        assert answer(Reader(), plaintext, profile) == answer(reader, plaintext, profile)
 
 
 def test_the_memory_is_bounded() -> None:
