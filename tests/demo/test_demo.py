@@ -49,7 +49,7 @@ class Seen:
 def test_whatever_differs_is_found(seen: Any, right: bool, said: str, tmp_path: Path) -> None:
     oracle = tmp_path / "oracle.json"
     oracle.write_text(
-        json.dumps({"telegrams": 3, "settled_ms": QUARTER_MS, "quarters": [QUARTER], "balances": [BALANCE]})
+        json.dumps({"telegrams": 3, "settled_ms": {"s": QUARTER_MS}, "quarters": [QUARTER], "balances": [BALANCE]})
     )
     judged = judge(oracle, seen)
 

@@ -53,15 +53,18 @@ class Verdict(NamedTuple):
 
 
 def judge(oracle: Path, watch: Watch) -> Verdict:
-    """Compare all quarter-hours that every meter has passed."""
+    """Compare all quarter-hours that every meter of the site has passed."""
     told = json.loads(oracle.read_text())
+    settled = told["settled_ms"]
     expected_quarters = {
         (row["metering_point"], row["quantity"], row["start"]): row
         for row in told["quarters"]
-        if row["start"] + QUARTER_MS <= told["settled_ms"]
+        if row["start"] + QUARTER_MS <= settled[row["site"]]
     }
     expected_balances = {
-        (row["site"], row["start"]): row for row in told["balances"] if row["start"] + QUARTER_MS <= told["settled_ms"]
+        (row["site"], row["start"]): row
+        for row in told["balances"]
+        if row["start"] + QUARTER_MS <= settled[row["site"]]
     }
     return Verdict(
         told["telegrams"],

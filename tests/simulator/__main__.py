@@ -94,8 +94,11 @@ async def until_stopped(speaking: asyncio.Task[None], seconds: float | None) -> 
 
 
 def write_oracle(file: Path, oracle: Oracle, fleet: Fleet, now_ms: int) -> None:
-    """What must come out; ``settled_ms``: up to here every meter of the fleet has been heard."""
-    settled_ms = min(oracle.last_heard(meter.title) for meter in fleet.meters)
+    """What must come out; ``settled_ms``: up to where every meter of a site has been heard."""
+    settled_ms = {
+        site.site: min((oracle.last_heard(p.meter.title) for p in fleet.points if p.site == site.site), default=0)
+        for site in fleet.sites
+    }
     until_ms = now_ms // QUARTER_MS * QUARTER_MS
     contents = {
         "settled_ms": settled_ms,
