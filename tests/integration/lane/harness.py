@@ -13,6 +13,8 @@ from confluent_kafka import Producer
 from stream_app.lane.lane import Lane
 from stream_app.lane.options import Options
 from stream_app.lane.stage import Stage
+from tests.faults.toy import ToyStage
+from tests.kafka_broker import KafkaBroker
 
 
 class HandMadeGroup:
@@ -36,6 +38,7 @@ class Harness:
     def __init__(self, stage: Stage[Any], bootstrap: str, group: str, **options: Any) -> None:
         self.events: list[tuple[str, int, Mapping[str, object]]] = []
         self.group = HandMadeGroup(group)
+        self._bootstrap = bootstrap
         client = {"bootstrap_servers": bootstrap}
         self.lane = Lane(stage, self.group, Options(client, on_event=self._note, **options))
 
@@ -47,6 +50,11 @@ class Harness:
 
     async def running(self, *partitions: int) -> None:
         await until(lambda: {f.partition for f in self.lane.facts() if f.status == "running"} == set(partitions))
+
+    async def caught_up(self) -> None:
+        """Everything that is in the partitions it has by now is committed."""
+        ends = await ends_of(self._bootstrap, self.lane.topic)
+        await until(lambda: (f := self.lane.facts()) and all(p.committed_offset == ends[p.partition] for p in f))
 
     def _note(self, event: str, topic: str, partition: int, details: Mapping[str, object]) -> None:
         self.events.append((event, partition, details))
@@ -73,21 +81,37 @@ def feed(bootstrap: str, topic: str, keys: int, count: int, *, start: int = 0, s
     assert producer.flush(60) == 0
 
 
-async def read_all(bootstrap: str, topic: str, isolation: str = "read_committed", *, partitions: int = 4) -> list[Any]:
-    """Every record of a topic, as of now."""
+async def ends_of(bootstrap: str, topic: str, partitions: int = 4) -> dict[int, int]:
+    """The end of every partition, open transactions included."""
     parts = [TopicPartition(topic, number) for number in range(partitions)]
-    async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        isolation_level=isolation,
-        auto_offset_reset="none",
-        max_partition_fetch_bytes=1 << 22,
-    ) as consumer:
-        begin, end = await consumer.beginning_offsets(parts), await consumer.end_offsets(parts)
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        return {part.partition: end for part, end in (await consumer.end_offsets(parts)).items()}
+
+
+async def read_all(bootstrap: str, topic: str, isolation: str = "read_committed", *, partitions: int = 4) -> list[Any]:
+    """Every record of a topic, as of now; waits for transactions whose markers are still to come."""
+    parts = [TopicPartition(topic, number) for number in range(partitions)]
+    ends = await ends_of(bootstrap, topic, partitions)
+    async with (
+        asyncio.timeout(60),
+        AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            isolation_level=isolation,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=1 << 22,
+        ) as consumer,
+    ):
+        begins = await consumer.beginning_offsets(parts)
         consumer.assign(parts)
         for part in parts:
-            consumer.seek(part, begin[part])
+            consumer.seek(part, begins[part])
         records: list[Any] = []
-        while any([(await consumer.position(part)) < end[part] for part in parts]):
+        while any([(await consumer.position(part)) < ends[part.partition] for part in parts]):
             for fetched in (await consumer.getmany(timeout_ms=200)).values():
                 records += fetched
         return records
+
+
+def toy_lane(kafka: KafkaBroker, prefix: str, stage: ToyStage | None = None, **options: Any) -> Harness:
+    """A lane over the toy's topics, in a group named as they are."""
+    return Harness(stage or ToyStage(prefix), kafka.bootstrap, prefix, **options)
