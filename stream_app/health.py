@@ -25,6 +25,7 @@ PER_PARTITION: Final = (
     (CounterMetricFamily, "commits", "Transactions committed since the start", "commits"),
     (CounterMetricFamily, "losses", "Times the partition was lost to an error or a new owner", "losses"),
     (CounterMetricFamily, "deleted", "Records that the retention removed before they were read", "deleted"),
+    (GaugeMetricFamily, "restored", "Changelog entries read when the partition was acquired", "restored"),
     (GaugeMetricFamily, "lag", "Offsets between the next record and the end of the topic", "lag"),
     (GaugeMetricFamily, "commit_age_seconds", "Since the last commit", "commit_age_s"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -20,6 +21,9 @@ from confluent_kafka import Consumer, TopicPartition
 from stream_app.avro import load_codecs
 from stream_app.topics import Topics
 from tests.kafka_broker import unique
+from tests.simulator.clock import SimulatedClock
+from tests.simulator.fleet import Fleet
+from tests.simulator.registry_files import iso, write_keys, write_registry
 
 SOON_S = 60.0
 
@@ -71,8 +75,18 @@ class Running:
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
+        return sum(self.metrics(name).values())
+
+    def metrics(self, name: str) -> dict[str, float]:
+        """A metric by its labels, as they are written."""
         lines = [line for line in self.page("/metrics")[1].splitlines() if line.startswith((name + "{", name + " "))]
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+        return {labels.removeprefix(name): float(value) for labels, _, value in (x.rpartition(" ") for x in lines)}
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The lines of its log that tell of this event."""
+        whole = [line for line in self.log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+        lines = map(json.loads, whole)
+        return [line for line in lines if name in line["event"]]
 
     def send(self, number: signal.Signals) -> None:
         """Signal it."""
@@ -94,9 +108,7 @@ class Running:
 class Stack:
     """One deployment: topics under a prefix of its own, registry, keys, edges and workers."""
 
-    def __init__(
-        self, folder: Path, bootstrap: str, *, partitions: int = 4, simulated_clock: str = "", settings: str = ""
-    ) -> None:
+    def __init__(self, folder: Path, bootstrap: str, *, partitions: int = 4, settings: str = "") -> None:
         self.folder = folder
         self.bootstrap = bootstrap
         self.partitions = partitions
@@ -106,9 +118,14 @@ class Stack:
         self.registry = folder / "registry"
         self.registry.mkdir(exist_ok=True)
         self.keys = folder / "keys.csv"
-        self._simulated_clock = simulated_clock
+        self.clock: SimulatedClock | None = None
         self._settings = settings
         self._running: list[Running] = []
+
+    def introduce(self, fleet: Fleet) -> None:
+        """Registry and keys of a simulated fleet."""
+        write_registry(fleet, self.registry)
+        write_keys(fleet, self.keys)
 
     def prepare(self) -> None:
         """Topics and registry, by the commands of the README."""
@@ -126,12 +143,11 @@ class Stack:
     def stream_toml(self, name: str, web_port: int = 0) -> Path:
         """The settings of a worker."""
         file = self.folder / f"{name}.toml"
-        clock = self._simulated_clock and f"[simulated_clock]{self._simulated_clock}"
         file.write_text(
             f'[kafka]\nbootstrap = "{self.bootstrap}"\nprefix = "{self.prefix}"\n'
             f"[topics]\npartitions = {self.partitions}\nmeter_quarter_partitions = {self.partitions}\n"
             f'retention_days = 0\n[worker]\napplication = "{self.prefix}"\nweb_port = {web_port}\n'
-            f'[keys]\nfile = "{self.keys}"\n{self._settings}\n{clock}'
+            f'[keys]\nfile = "{self.keys}"\n{self._settings}\n{self._clock_table()}'
         )
         return file
 
@@ -144,10 +160,9 @@ class Stack:
     def start_edge(self, ports: str, name: str = "edge", web_port: int | None = None) -> Running:
         """An edge agent with these ``[[port]]`` tables; started again under its name it goes on with its spool."""
         web_port = web_port or free_port()
-        clock = self._simulated_clock and f"[edge.simulated_clock]{self._simulated_clock}"
         file = self.folder / f"{name}.toml"
         file.write_text(
-            f'[edge]\nid = "{name}"\nspool = "{self.folder / name}.db"\n{clock}\n'
+            f'[edge]\nid = "{name}"\nspool = "{self.folder / name}.db"\n{self._clock_table()}'
             f'[kafka]\nbootstrap = "{self.bootstrap}"\nprefix = "{self.prefix}"\n[health]\nport = {web_port}\n{ports}'
         )
         return self._start("edge_agent", ["--config", str(file)], web_port, name)
@@ -183,6 +198,12 @@ class Stack:
         """Kill whatever still runs."""
         for running in self._running:
             running.end(signal.SIGKILL)
+
+    def _clock_table(self) -> str:
+        if self.clock is None:
+            return ""
+        origin, started, speed = self.clock
+        return f"[simulated_clock]\norigin = {iso(origin)}\nstarted = {started}\nspeed = {speed}\n"
 
     def _start(self, module: str, arguments: list[str], web_port: int, name: str) -> Running:
         running = Running(module, arguments, web_port, self.folder / f"{name}.log")
