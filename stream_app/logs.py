@@ -11,6 +11,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from stream_app.lane.repeats import Repeats
+
 LIKE_A_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[ :-]?){16,}")
 CUT: Final = "[hex cut out]"
 CHATTY: Final = ("aiohttp.access", "aiokafka", "faust", "mode", "stream_app.lane.faust_adapter")
@@ -44,7 +46,15 @@ def log_config(stream: TextIO) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": formatter},
-        "handlers": {"stream": {"class": "logging.StreamHandler", "stream": stream, "formatter": "lines"}},
+        "filters": {"repeats": {"()": Repeats}},
+        "handlers": {
+            "stream": {
+                "class": "logging.StreamHandler",
+                "stream": stream,
+                "formatter": "lines",
+                "filters": ["repeats"],
+            }
+        },
         "root": {"handlers": ["stream"], "level": "INFO"},
         "loggers": {name: {"level": "WARNING"} for name in CHATTY},
     }

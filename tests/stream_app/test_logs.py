@@ -41,3 +41,10 @@ def test_a_system_title_stays_readable(lines: io.StringIO) -> None:
     structlog.get_logger("trust").info("refused", title="4C475A1030A1B2C3")
 
     assert "4C475A1030A1B2C3" in lines.getvalue()
+
+
+def test_a_broker_that_is_away_is_told_once_in_a_while(lines: io.StringIO) -> None:
+    for node in range(100):
+        logging.getLogger("aiokafka.conn").error("Unable connect to node with id %s", node)
+
+    assert 1 == len(lines.getvalue().splitlines())
