@@ -127,6 +127,8 @@ class Lane:
                 raise RefusedOutputError(f"{self.topic}/{number}: {error}") from error
             except (*LOSSES, StateMismatchError) as error:
                 tenant.lose(error)
+                if tenant.leaving:
+                    return
                 if tenant.mismatches == MISMATCHES:
                     raise
                 log.warning("%s/%s lost: %r", self.topic, number, error)
@@ -147,6 +149,7 @@ class Lane:
     async def _release(self, tenant: Tenant) -> None:
         """Commit what is open, if there is anything, and end."""
         assert tenant.task
+        tenant.leaving = True
         if tenant.status == "running":
             tenant.partition.end()
             await asyncio.wait([tenant.task], timeout=self._options.drain_s)
@@ -195,13 +198,18 @@ class Lane:
 
 
 class Tenant:
-    """An assigned partition through losses and new beginnings."""
+    """An assigned partition through losses and new beginnings.
+
+    ``leaving``: it is being given back. Its new owner's fence may be quicker than its last commit, and then nothing of
+    it is ours any more.
+    """
 
     def __init__(self, partition: Partition) -> None:
         self.partition = partition
         self.task: asyncio.Task[None] | None = None
         self.status: Status = "restoring"
         self.mismatches = 0
+        self.leaving = False
         self._since = time.monotonic()
         self._losses = 0
 

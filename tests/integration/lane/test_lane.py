@@ -94,6 +94,25 @@ async def test_a_zombie_writes_nothing_and_does_not_rob_the_new_owner(kafka: Kaf
     await zombie.lane.stop()
 
 
+async def test_a_partition_given_back_too_late_is_not_taken_from_its_new_owner(kafka: KafkaBroker, prefix: str) -> None:
+    former, owner = toy_lane(kafka, prefix, commit_interval_s=60), toy_lane(kafka, prefix)
+    await former.lane.assigned({0})
+    await former.running(0)
+    feed(kafka.bootstrap, f"{prefix}-in", keys=50, count=500, partition=0)
+    await until(lambda: 500 == former.lane.facts()[0].records)
+
+    await owner.lane.assigned({0})
+    await owner.running(0)
+    await former.lane.assigned(set())
+    await until(lambda: former.count("released"))
+    await owner.caught_up()
+
+    assert (1, 0) == (former.count("restored"), owner.count("lost"))
+    assert 500 == len(await read_all(kafka.bootstrap, f"{prefix}-out"))
+    await owner.lane.stop()
+    await former.lane.stop()
+
+
 async def test_a_partition_robbed_by_a_stranger_is_acquired_again_without_a_rebalance(
     kafka: KafkaBroker, prefix: str
 ) -> None:
