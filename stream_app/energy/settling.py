@@ -118,7 +118,8 @@ class History:
         kept = [b for b in self.brackets if b.settled or b.exact or self.rules.inside(b.left.at, b.right.at)]
         self.brackets[:] = kept[:1]
         for left, right in pairwise(kept):
-            self._bridge(left, right.left)
+            if not (left.settled and right.settled):  # between those, all is final
+                self._bridge(left, right.left)
             self.brackets.append(right)
         for index, bracket in enumerate(self.brackets):
             if not bracket.settled:
@@ -134,8 +135,7 @@ class History:
             self._publish(len(self.brackets) - 2)
 
     def _bridge(self, left: Bracket, right: Mark) -> bool:
-        settled_stretch = left.settled and left is not self.brackets[-1]
-        if settled_stretch or left.last is None or not self.rules.inside(left.right.at, right.at):
+        if left.last is None or not self.rules.inside(left.right.at, right.at):
             return False
         left.telegrams = left.coverage = 0  # nobody knows on which side of the new boundary they were
         self.brackets.append(between(left.right, right, self.clock))

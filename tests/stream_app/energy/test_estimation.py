@@ -100,9 +100,11 @@ def test_an_estimate_does_not_move_with_the_profile() -> None:
     days(world, 0, 4, but=THURSDAY)
     before = gap(world)
     days(world, 4, 6)
+    everything = dict(world.amounts())
     reopened = world.adopt([CONSUMER._replace(valid_to=MONDAY + 100 * DAY)])
 
     assert before == gap(world)
+    assert everything == world.amounts()
     assert {MONDAY + 3 * DAY + 5 * HOUR} < {quarter.start for quarter in reopened}
 
 
