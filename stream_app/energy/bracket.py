@@ -75,3 +75,17 @@ def settled_at(boundary: int, value: int | None, of: Bracket) -> Bracket:
     """What is left of a bracket's boundary when it is settled."""
     mark = Mark(boundary, of.right.value if value is None else value, of.authenticated)
     return Bracket(mark, mark, 0, value, value, of.method, of.span, settled=True)
+
+
+def needed(brackets: list[Bracket]) -> list[Bracket]:
+    """The brackets without those that no open quarter needs: settled ones between settled ones."""
+    kept: list[Bracket] = []
+    before = True
+    for bracket, behind in zip(brackets, [*brackets[1:], None], strict=True):
+        final = bracket.settled and behind is not None and behind.settled
+        if not (final and before):
+            kept.append(bracket)
+        if final:
+            bracket.telegrams = bracket.coverage = 0  # of a quarter that has been told for the last time
+        before = bracket.settled
+    return kept

@@ -78,6 +78,16 @@ def unpack_history(data: bytes) -> tuple[int, int, Suspects | None, list[Bracket
     return base, stale, suspects, brackets
 
 
+def _short(milliseconds: int) -> int:
+    """Most times are whole seconds: those are even numbers of them, the rest odd ones."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return milliseconds * 2 + 1 if rest else seconds * 2
+
+
+def _long(number: int) -> int:
+    return number >> 1 if number & 1 else (number >> 1) * 1000
+
+
 def _mark(take: Next) -> Mark:
     return Mark(take(), take(), bool(take()))
 
@@ -95,29 +105,30 @@ def _pack_bracket(numbers: list[int], bracket: Bracket, at: int, value: int) -> 
         (EXACT, bracket.exact),
     ):
         flags += flag * holds
-    numbers += (flags, left.at - at, left.value - value, bracket.telegrams, bracket.coverage)
+    numbers += (flags, _short(left.at - at), left.value - value, bracket.telegrams, _short(bracket.coverage))
     if bracket.exact:
-        numbers.append(bracket.span)
+        numbers.append(_short(bracket.span))
     else:
-        numbers += (right.at - left.at, right.value - left.value)
+        numbers += (_short(right.at - left.at), right.value - left.value)
     if bracket.first is not None and bracket.last is not None and not bracket.exact:
         numbers += (bracket.first - left.value, right.value - bracket.last)
     if not bracket.settled:
         numbers.append(bracket.since - right.at)
     if bracket.was is not None:
-        numbers += (*bracket.was[0], *bracket.was[1])
+        for mark in bracket.was:
+            numbers += (_short(mark.at - left.at), mark.value - left.value, mark.authenticated)
 
 
 def _unpack_bracket(take: Next, at: int, value: int) -> Bracket:
     flags = take()
     method = METHODS[flags // METHOD]
-    left = Mark(take() + at, take() + value, bool(flags & LEFT_AUTHENTICATED))
-    telegrams, coverage = take(), take()
+    left = Mark(_long(take()) + at, take() + value, bool(flags & LEFT_AUTHENTICATED))
+    telegrams, coverage = take(), _long(take())
     right, authenticated = left, bool(flags & RIGHT_AUTHENTICATED)
     if flags & EXACT:
-        span = take()
+        span = _long(take())
     else:
-        right = Mark(take() + left.at, take() + left.value, authenticated)
+        right = Mark(_long(take()) + left.at, take() + left.value, authenticated)
         span = 0 if method == "NONE" else right.at - left.at
     bracket = Bracket(left, right, 0, span=span, telegrams=telegrams, coverage=coverage)
     if flags & VALUED:
@@ -128,6 +139,7 @@ def _unpack_bracket(take: Next, at: int, value: int) -> Bracket:
     if not (settled := bool(flags & SETTLED)):
         bracket.since = take() + right.at
     if flags & STALE:
-        bracket.was = (_mark(take), _mark(take))
+        was = [Mark(_long(take()) + left.at, take() + left.value, bool(take())) for _ in range(2)]
+        bracket.was = was[0], was[1]
     bracket.settled, bracket.broken, bracket.method = settled, bool(flags & BROKEN), method
     return bracket

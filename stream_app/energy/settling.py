@@ -13,7 +13,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from stream_app.energy.bracket import SHAPED_MS, Bracket, Mark, between, exactly, settled_at
+from stream_app.energy.bracket import SHAPED_MS, Bracket, Mark, between, exactly, needed, settled_at
 from stream_app.energy.estimation import covers, learn, values_at
 from stream_app.energy.meter_rules import MeterRules, RegisterRules
 from stream_app.energy.quality import METHODS, QUARTER_MS
@@ -75,8 +75,11 @@ class History:
         return bracket.since + (self.grace if bracket.span <= self.tolerance else GAP_MS)
 
     def due(self) -> int:
-        """The stream clock at which time alone changes something."""
-        deadlines = [self.deadline(b) for b in self.brackets if not b.settled]
+        """The stream clock at which time alone has something to say; a crossing of the next boundary says it sooner.
+
+        What is past its deadline is final from then on, as it settles before any later reading is looked at.
+        """
+        deadlines = [self.deadline(b) + QUARTER_MS for b in self.brackets if not b.settled]
         return min(deadlines + [self.stale + REFRESH_MS] * (self.stale > 0), default=NEVER)
 
     def let_time_pass(self) -> None:
@@ -280,13 +283,7 @@ class History:
         ends[-1].telegrams, ends[-1].broken = bracket.telegrams, bracket.broken
         ends[-1].coverage = bracket.coverage + (bracket.right.at - last if covered else 0)
         self.brackets[index : index + 1] = ends
-        flags = [True, *(b.settled for b in self.brackets)]
-        newest = self.brackets[-1]
-        self.brackets[:] = [
-            b
-            for i, b in enumerate(self.brackets)
-            if b is newest or not (flags[i] and b.settled and self.brackets[i + 1].settled)
-        ]
+        self.brackets[:] = needed(self.brackets)
 
     def _make_room(self) -> None:
         """Settle the oldest where more is open than is to be remembered."""

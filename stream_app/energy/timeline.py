@@ -152,9 +152,10 @@ class Timeline:
         self._step(self._wrapped(mark, added), counted=True)
 
     def _wrapped(self, mark: Mark, added: int) -> Mark:
-        if added:
-            self._base += added
-            self._find("register.wrap", "INFO", f"the register passed {added - 1} and began again at 0")
+        if not added:
+            return mark
+        self._base += added
+        self._find("register.wrap", "INFO", f"the register passed {added - 1} and began again at 0")
         return mark._replace(value=mark.value + added)
 
     def _step(self, mark: Mark, *, counted: bool) -> None:

@@ -184,7 +184,7 @@ def _expected(device: Device, sent: list[Sent], known: list[Known], register: in
     cuts = [k.at for k in known]
     if device.reset_at is None:
         return quarter_hours(seen, TOLERANCE, cuts)
-    reset = device.start + device.reset_at * MINUTE
+    reset = device.start + device.reset_at * MINUTE - 2 * DRIFT
     anew = sorted(s for s in seen if s.at > reset)
     anew = [anew[0], *(s for s in anew if s.at >= anew[0].at + CONFIRMED)]
     before = quarter_hours([s for s in seen if s.at <= reset], TOLERANCE, cuts)
