@@ -6,6 +6,7 @@ import typer
 
 from stream_app.commands import registry, topics, worker
 from stream_app.commands.decode import decode
+from stream_app.commands.export import export
 
 app = typer.Typer(
     help="From the customer port of an electricity meter to the billing record.",
@@ -17,6 +18,7 @@ app.command()(worker.worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(registry.app, name="registry")
 app.command()(decode)
+app.command()(export)
 
 
 def main() -> None:
