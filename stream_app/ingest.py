@@ -195,6 +195,7 @@ class IngestStage:
 
     def _finish(self, state: IngestState, outputs: list[Output], found: list[Found], now: int) -> list[Output]:
         """Encode what was found, the newest revision of each part only, and tell stage two the time."""
+        told = state.clock_told
         parts = {(f.site, f.system_title, f.quantity, f.start, f.end): f for f in found if isinstance(f, MeterQuarter)}
         for part in parts.values():
             site = part.site.encode()
@@ -204,12 +205,18 @@ class IngestStage:
             if isinstance(event, Event):
                 value = self._codecs.events.encode(event)
                 outputs.append(Output(self._topics.events, event.source.encode(), value, event.at))
+        clocks = self._clocks(state, now)
+        # Only when the first record comes does the clock step back: then stage two has to know it before any part.
+        return clocks + outputs if clocks and clocks[0].timestamp < told else outputs + clocks
+
+    def _clocks(self, state: IngestState, now: int) -> list[Output]:
+        """The partition's clock for every partition of stage two, once a minute of it."""
         clock = state.time(now)
-        if clock - state.clock_told >= CLOCK_STEP_MS or clock < state.clock_told:
-            state.clock_told = clock
-            source = b"clock|%d" % state.partition
-            outputs += [Output(self._topics.meter_quarters, source, None, clock, to) for to in range(self._targets)]
-        return outputs
+        if 0 <= clock - state.clock_told < CLOCK_STEP_MS:
+            return []
+        state.clock_told = clock
+        source = b"clock|%d" % state.partition
+        return [Output(self._topics.meter_quarters, source, None, clock, to) for to in range(self._targets)]
 
     def _check_partition(self, key: bytes, partition: int) -> None:
         """A record put into a partition by hand would meet an empty replay guard there."""

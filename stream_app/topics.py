@@ -70,7 +70,8 @@ class Topics:
             self.frames: days(30),
             self.readings: days(90),
             self.events: days(90),
-            self.rejects: days(30),
+            self.rejects: days(30)
+            | {"max.message.bytes": str(2 * 2**20)},  # a frame at the default limit, and its reason
             self.ingest_changelog: CHANGELOG,
         }
         by_site: dict[str, Mapping[str, str]] = {

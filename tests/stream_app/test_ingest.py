@@ -229,3 +229,13 @@ def test_a_record_from_the_future_does_not_move_the_clock_past_the_wall() -> Non
     stage.feed([A.frame(1, T0)._replace(timestamp=T0 + 99 * QUARTER)], T0)
 
     assert T0 == stage.state.time(T0)
+
+
+def test_a_clock_that_steps_back_with_the_first_record_is_told_before_the_parts() -> None:
+    stage = bench()
+    stage.stage.sweep(stage.state, T0 + 90 * QUARTER)
+    outputs = stage.feed(minutes(A, 20), T0 + 90 * QUARTER)
+    told = [o.value is None for o in outputs if o.topic == TOPICS.meter_quarters]
+
+    assert told == sorted(told, reverse=True)
+    assert {True, False} == set(told)
