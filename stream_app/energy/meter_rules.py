@@ -18,7 +18,7 @@ GRACE_MS: Final = 1_800_000
 BACKFILL_MS: Final = 35 * 86_400_000  # a registry reading older than this begins nothing any more
 USUAL_LIMITS: Final = (99_999_999, 999_999_999, 0xFFFFFFFF)  # KSMW §5.2: CT and direct meters; 32-bit registers
 ANY_POWER_W: Final = 10_000_000  # no customer port is behind a larger connection
-NO_LIMIT: Final = 1 << 60  # volumes
+VOLUME_LIMIT: Final = 10**9  # litres an hour: no pipe carries more
 HOUSE_POWER_W: Final = 100_000  # 3 × 125 A; above it a wrap is believed only if ``max_power_w`` says so
 
 
@@ -113,7 +113,7 @@ def _register(meter: Meter, quantity: str, points: list[Point]) -> RegisterRules
         tuple(sorted(at for at in instants if at % QUARTER_MS)),
         tuple(_known(quantity, rows)),
         tuple(limit + 1 for limit in limits) if energy else (),
-        (meter.max_power_w or ANY_POWER_W) if energy else NO_LIMIT,
+        (meter.max_power_w or ANY_POWER_W) if energy else VOLUME_LIMIT,
         meter.max_power_w or HOUSE_POWER_W,
     )
 

@@ -13,7 +13,7 @@ from stream_app.energy.bracket import Bracket, Mark, between, exactly, lost
 from stream_app.energy.meter_rules import BACKFILL_MS, Known, MeterRules, RegisterRules
 from stream_app.energy.packing import pack_history, unpack_history
 from stream_app.energy.settling import MAX_GAPS, History
-from stream_app.energy.validation import suspect, turn, within
+from stream_app.energy.validation import REGISTER_END, suspect, turn, within
 from stream_app.records import Severity
 
 Finding = tuple[str, Severity, str]
@@ -81,6 +81,9 @@ class Timeline:
     def read(self, at: int, raw: int, authenticated: bool) -> None:
         """Take a reading of the register."""
         self.adopt_known(self.clock)
+        if not 0 <= raw < REGISTER_END:
+            self._find("register.glitch", "WARNING", f"no register shows {raw}")
+            return
         mark = Mark(at, raw + self._base, authenticated)
         if self._front is None:
             self._begin(mark)

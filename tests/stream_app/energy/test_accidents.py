@@ -67,6 +67,16 @@ def test_a_glitch_moves_nothing(blip: int) -> None:
     assert ["register.glitch"] == world.kinds()
 
 
+@pytest.mark.parametrize("blip", [-1, 2**64 - 1])
+def test_what_no_register_shows_is_not_even_a_beginning(blip: int) -> None:
+    world = World(METER)
+    feed(world, [blip, *rising(5_000, 35)])
+    world.restart()
+
+    assert [150] == known(world)
+    assert ["register.glitch"] == world.kinds()
+
+
 def test_a_glitch_around_the_boundary_only_widens_the_span() -> None:
     world = World(METER)
     registers = rising(5_000, 35)
