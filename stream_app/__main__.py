@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stream_app.commands import registry, topics, worker
+from stream_app.commands import registry, rejects, topics, worker
 from stream_app.commands.decode import decode
 from stream_app.commands.export import export
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command()(worker.worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(registry.app, name="registry")
+app.add_typer(rejects.app, name="rejects")
 app.command()(decode)
 app.command()(export)
 
