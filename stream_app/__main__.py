@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stream_app.commands import registry, rejects, topics, worker
+from stream_app.commands import keys, registry, rejects, topics, worker
 from stream_app.commands.decode import decode
 from stream_app.commands.export import export
 
@@ -18,6 +18,7 @@ app.command()(worker.worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(registry.app, name="registry")
 app.add_typer(rejects.app, name="rejects")
+app.add_typer(keys.app, name="keys")
 app.command()(decode)
 app.command()(export)
 

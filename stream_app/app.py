@@ -14,6 +14,7 @@ from stream_app.keys.ring import KeyRing, KeyStore, KeyStoreError
 from stream_app.lane.faust_adapter import LaneApp
 from stream_app.lane.lane import Lane
 from stream_app.lane.options import Options
+from stream_app.promotion import Promotion
 from stream_app.registry.model import Directory
 from stream_app.registry.topic import RegistryTopic
 from stream_app.settings import Kafka, Settings
@@ -62,7 +63,7 @@ def create_app(settings: Settings, supplies: Supplies) -> LaneApp:
     pages.serve()
     _follow_registry(app, settings, supplies.codecs, stages)
     _follow_keys(app, supplies.keys, stages, pages)
-    _tell_events(app, settings, supplies.codecs, pages)
+    _hear_events(app, settings, supplies, pages)
     return app
 
 
@@ -109,18 +110,28 @@ def _follow_keys(app: LaneApp, store: KeyStore, stages: Stages, pages: Pages) ->
         log.info("keys taken into force", meters=len(ring))
 
 
-def _tell_events(app: LaneApp, settings: Settings, codecs: Codecs, pages: Pages) -> None:
-    """Alarms reach the log, all events are counted. An ordinary agent: told twice after a crash does no harm."""
+def _hear_events(app: LaneApp, settings: Settings, supplies: Supplies, pages: Pages) -> None:
+    """All events are counted, alarms reach the log, promotions the key store. Hearing one twice does no harm."""
     topic = app.topic(settings.topic_names().events, key_type=bytes, value_type=bytes, value_serializer="raw")
 
     @app.agent(topic)  # type: ignore[untyped-decorator]
-    async def tell_events(stream: Any) -> None:
+    async def hear_events(stream: Any) -> None:
         async for value in stream:
             try:
-                event = codecs.events.decode(value)
+                event = supplies.codecs.events.decode(value)
             except AvroError as error:
                 log.warning("not an event", reason=str(error))
                 continue
             pages.events[event.type, event.severity] += 1
             if event.severity == "ALARM":
                 log.warning(event.type, source=event.source, at=event.at, detail=event.detail)
+            if promotion := Promotion.of(event):
+                await _record(supplies.keys, promotion)
+
+
+async def _record(store: KeyStore, promotion: Promotion) -> None:
+    """The stages know it already; the store is for people, and for the next start."""
+    try:
+        await asyncio.to_thread(store.promote, *promotion)
+    except KeyStoreError as error:
+        log.error("a promotion is not recorded", title=promotion.title, version=promotion.version, reason=str(error))

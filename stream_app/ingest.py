@@ -26,6 +26,7 @@ from stream_app.lane.stage import Output, Record
 from stream_app.meter import CLOCK_KEY, WIDE, IngestState, MeterState
 from stream_app.meter_plan import Knowledge, MeterPlan
 from stream_app.meter_time import Measured, decide
+from stream_app.promotion import Promotion
 from stream_app.reading_encoder import encode_reading
 from stream_app.records import Event, MeterQuarter, Severity
 from stream_app.refusals import reject
@@ -185,9 +186,7 @@ class IngestStage:
         if 0 <= newest < counter - COUNTER_JUMP:
             yield _event(plan, measured, "security.counter_jump", "WARNING", f"from {newest} to {counter}")
         if promoted and opened.key:
-            proof = "with" if opened.authenticated else "without"
-            version = opened.key.keys.version
-            yield _event(plan, measured, "key.promoted", "INFO", f"version {version} verified {proof} a tag")
+            yield Promotion(plan.title, opened.key.keys.version, measured.at, opened.authenticated).event()
         if measured.drift_ms is not None:
             detail = f"the meter's clock is {measured.drift_ms // 1000} s off the gateway's"
             if told := state.alarms.tell(_event(plan, measured, "clock.drift", "WARNING", detail)):

@@ -139,9 +139,21 @@ class Energy(Section):
 
 
 class Keys(Section):
-    """``[keys]``: where the keys of the meters come from."""
+    """``[keys]``: where the keys of the meters come from; one of ``file``, ``sqlite`` and ``postgres_dsn_file``.
 
-    file: FilePath | None = Field(None, description="keys.csv, watched for changes")
+    The latter two are sealed, under the key-encryption keys of ``kek_file``, of the variable ``CIP_KEK``, or of the
+    transit engine; with several, the newest is the one named first here: transit, then the file, then the variable.
+    """
+
+    file: FilePath | None = Field(None, description="keys.csv, watched for changes: for first steps")
+    sqlite: Path | None = Field(None, description="one file beside the worker, made where there is none")
+    postgres_dsn_file: FilePath | None = Field(None, description="for workers on several machines")
+    kek_file: FilePath | None = Field(None, description="lines of an id and 32 octets in hex or base64, newest first")
+    transit_url: Url | None = Field(None, description="Vault or OpenBao")
+    transit_mount: str = "transit"
+    transit_key: str = "cipstream"
+    transit_token_file: FilePath | None = None
+    transit_ca_file: FilePath | None = None
 
 
 class SchemaRegistry(Section):

@@ -22,7 +22,7 @@ from stream_app.dlms.errors import (
     UnknownKeyError,
 )
 from stream_app.dlms.layout import Push
-from stream_app.keys.ring import HeldKey
+from stream_app.keys.ring import SERIES_OCTETS, HeldKey
 from stream_app.registry.model import Security
 from stream_app.replay import ReplayGuard, Verdict
 
@@ -31,7 +31,6 @@ PASSES: Final = (Verdict.NEW, Verdict.LATE)
 NEVER_USED: Final = ReplayGuard()
 NOT_EVEN_OPENED: Final = (AuthenticationError, PlaintextError)
 _HEAD: Final = struct.Struct(">iqB")
-_SERIES: Final = 3
 
 
 class Policy(NamedTuple):
@@ -100,7 +99,7 @@ class Trust:
         return not first
 
     def pack(self) -> bytes:
-        """For the changelog: 42 bytes in normal life."""
+        """For the changelog: 43 bytes in normal life."""
         guards = b"".join(series + guard.pack() for series, guard in self.guards.items())
         return _HEAD.pack(self.version, self.promoted_at, len(self.guards)) + guards
 
@@ -111,8 +110,8 @@ class Trust:
         trust.version, trust.promoted_at, count = _HEAD.unpack_from(data, at)
         at += _HEAD.size
         for _ in range(count):
-            series = data[at : at + _SERIES]
-            trust.guards[series], at = ReplayGuard.unpack(data, at + _SERIES)
+            series = data[at : at + SERIES_OCTETS]
+            trust.guards[series], at = ReplayGuard.unpack(data, at + SERIES_OCTETS)
         return trust, at
 
 

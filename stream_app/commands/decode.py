@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
-from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated
 
 import typer
 
 from edge_agent.link.delimiter import Delimiter
-from edge_agent.link.frame import Refused, Telegram
-from stream_app.dlms.cipher import TITLE_OCTETS
+from stream_app.commands.captures import STDIN, Link, WrongUseError, telegrams, title_option
 from stream_app.dlms.definitions import Profile, load, packaged
 from stream_app.dlms.errors import ProfileError
 from stream_app.explain.telegrams import explanation
 from stream_app.keys.key_rows import KeyRowsError, read_key_rows
 from stream_app.keys.ring import KeyRing
 from stream_app.offline import Decoder
-
-CHUNK: Final = 65_536
-STDIN: Final = Path("-")
-
-_HEX_DECORATION: Final = re.compile(r"0[xX]|[\s:]")
-
-
-class Link(StrEnum):
-    """What may be on the line."""
-
-    AUTO = "auto"
-    MBUS = "mbus"
-    HDLC = "hdlc"
-    P1 = "p1"
-    WPDU = "wpdu"
-    APDU = "apdu"
 
 
 def decode(
@@ -59,10 +38,10 @@ def decode(
     """Decode captured bytes: one JSON line per telegram. Exit 1 if some were refused, 2 if the call cannot be."""
     try:
         profile = _profile(definitions, push_list, scale_profile, timezone)
-        decoder = Decoder(_key_ring(keys), profile, title=_title(title), require_encryption=require_encryption)
+        decoder = Decoder(_key_ring(keys), profile, title=title_option(title), require_encryption=require_encryption)
         for source in files or [STDIN]:
             delimiter = Delimiter(link.value)
-            for found in _telegrams(_chunks(source, hex_text), delimiter):
+            for found in telegrams(source, delimiter, hex_text=hex_text):
                 line = decoder.line(found)
                 typer.echo(explanation(found, line, decoder) if explain else json.dumps(line, ensure_ascii=False))
             if delimiter.discarded:
@@ -71,37 +50,6 @@ def decode(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(1 if decoder.refused else 0)
-
-
-class WrongUseError(Exception):
-    """The call cannot be carried out as it stands."""
-
-
-def _telegrams(chunks: Iterator[bytes], delimiter: Delimiter) -> Iterator[Telegram | Refused]:
-    for chunk in chunks:
-        yield from delimiter.feed(chunk)
-    yield from delimiter.idle()
-
-
-def _chunks(source: Path, hex_text: bool) -> Iterator[bytes]:
-    try:
-        if source == STDIN:
-            yield from _read(sys.stdin.buffer, hex_text)
-        else:
-            with source.open("rb") as file:
-                yield from _read(file, hex_text)
-    except OSError as error:
-        raise WrongUseError(f"{source}: {error.strerror}") from error
-    except ValueError as error:
-        raise WrongUseError(f"{source}: no hex text") from error
-
-
-def _read(file: BinaryIO, hex_text: bool) -> Iterator[bytes]:
-    if hex_text:
-        yield bytes.fromhex(_HEX_DECORATION.sub("", file.read().decode("ascii")))
-    else:
-        while chunk := file.read(CHUNK):
-            yield chunk
 
 
 def _key_ring(path: Path | None) -> KeyRing:
@@ -124,18 +72,6 @@ def _profile(folder: Path | None, push_list: str | None, scale_profile: str | No
         raise WrongUseError(error.reason) from None
     except ValueError as error:
         raise WrongUseError(f"{folder}: {error}") from None
-
-
-def _title(text: str | None) -> bytes:
-    if text is None:
-        return b""
-    try:
-        title = bytes.fromhex(_HEX_DECORATION.sub("", text))
-    except ValueError:
-        title = b""
-    if len(title) != TITLE_OCTETS:
-        raise WrongUseError(f"--title: not {TITLE_OCTETS} octets in hex digits")
-    return title
 
 
 if __name__ == "__main__":

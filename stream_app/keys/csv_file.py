@@ -28,6 +28,9 @@ class CsvKeyStore:
             raise KeyStoreError(f"{self._path}: {error}") from error
         return KeyRing((row.system_title, row.keys()) for row in rows)
 
+    def promote(self, title: str, version: int, at: int, with_tag: bool) -> None:
+        """See ``KeyStore``. The list is the operator's: nothing is written into it."""
+
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
             stat = self._path.stat()

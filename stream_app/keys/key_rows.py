@@ -70,6 +70,7 @@ def read_key_rows(text: str) -> list[KeyRow]:
     problems: list[str] = []
     rows: list[KeyRow] = []
     places: dict[tuple[str, int], str] = {}
+    versions: dict[tuple[str, bytes, bytes | None], int] = {}
     for place, cells in _records(text.removeprefix("\N{BYTE ORDER MARK}")):
         row = _row(place, cells, problems)
         if row is None:
@@ -77,6 +78,9 @@ def read_key_rows(text: str) -> list[KeyRow]:
         first = places.setdefault((row.system_title, row.key_version), place)
         if first != place:
             problems.append(f"{place}: {row.system_title} version {row.key_version} stands already in {first}")
+        other = versions.setdefault((row.system_title, row.encryption_key, row.authentication_key), row.key_version)
+        if other != row.key_version:
+            problems.append(f"{place}: version {row.key_version} of {row.system_title} has the keys of version {other}")
         rows.append(row)
     if problems:
         raise KeyRowsError(problems)

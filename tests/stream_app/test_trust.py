@@ -110,7 +110,7 @@ def test_a_meter_without_keys_is_unknown() -> None:
 
 def test_a_tag_without_authentication_key_is_refused_not_skipped() -> None:
     meter = Meter()
-    bare = HeldKey(MeterKeys(KEYS[1].encryption, None), b"kcv")
+    bare = HeldKey(MeterKeys(KEYS[1].encryption, None), b"kcv0")
     meter.policy = meter.policy._replace(held=(bare,))
 
     with pytest.raises(AuthenticationError, match="no authentication key"):
