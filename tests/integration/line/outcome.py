@@ -26,6 +26,17 @@ def rows(oracle: Oracle, start: int, end: int) -> dict[str, Quarter | Balance]:
     return {**quarters, **balances}
 
 
+def wrong(line: Stack, heard: Iterable[Said], expected: dict[str, Quarter | Balance]) -> dict[Any, Any]:
+    """Whatever is not as it must be once everything has had time to come through; empty if all is right.
+
+    Rows that differ or are missing, telegrams that are not one reading each, and rows whose revisions do not rise.
+    """
+    end = time.monotonic() + SETTLING_S
+    while (found := differences(line, expected)) and time.monotonic() < end:
+        time.sleep(0.5)
+    return {**found, **uneven(heard, line), **repeated_revisions(line)}
+
+
 def differences(line: Stack, expected: dict[str, Quarter | Balance]) -> dict[str, tuple[Any, Any]]:
     """(expected, published) by key, of every row that differs or is missing."""
     published: dict[str, Any] = {
@@ -37,14 +48,6 @@ def differences(line: Stack, expected: dict[str, Quarter | Balance]) -> dict[str
         for key, row in expected.items()
         if key not in published or _told(row) != _told(published[key])
     }
-
-
-def settled(line: Stack, expected: dict[str, Quarter | Balance]) -> dict[str, tuple[Any, Any]]:
-    """The differences that remain when everything has had time to come through."""
-    end = time.monotonic() + SETTLING_S
-    while (found := differences(line, expected)) and time.monotonic() < end:
-        time.sleep(0.5)
-    return found
 
 
 def uneven(heard: Iterable[Said], line: Stack) -> dict[tuple[str, int], tuple[int, int]]:
@@ -59,8 +62,8 @@ def readings(line: Stack) -> list[Any]:
     return [line.codecs.readings.decode(record.value()) for record in line.read(line.topics.readings)]
 
 
-def repeated_revisions(line: Stack) -> list[str]:
-    """Keys of quarter-hours and balances whose revisions do not rise from record to record."""
+def repeated_revisions(line: Stack) -> dict[str, list[int]]:
+    """The revisions by key of the quarter-hours and balances in which they do not rise from record to record."""
     revisions: defaultdict[str, list[int]] = defaultdict(list)
     for topic, codec in (
         (line.topics.quarter_hours, line.codecs.quarter_hours),
@@ -69,7 +72,7 @@ def repeated_revisions(line: Stack) -> list[str]:
         for record in line.read(topic):
             if record.value() is not None:
                 revisions[record.key().decode()].append(codec.decode(record.value()).revision)
-    return [key for key, told in revisions.items() if sorted(set(told)) != told]
+    return {key: told for key, told in revisions.items() if sorted(set(told)) != told}
 
 
 def rejects(line: Stack) -> Counter[tuple[str, str]]:

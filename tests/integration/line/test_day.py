@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.line.meters import Meters, oracle_of
-from tests.integration.line.outcome import rejects, repeated_revisions, rows, settled, uneven
+from tests.integration.line.outcome import rejects, rows, wrong
 from tests.integration.line.stack import Running, Stack, stack, wait_until
 from tests.kafka_broker import KafkaBroker
 from tests.simulator.clock import SimulatedClock
@@ -98,8 +98,6 @@ def test_a_day_with_outages_and_kills_equals_the_oracle(own_kafka: KafkaBroker, 
         heard = meters.heard(edge)
     expected = rows(oracle_of(fleet, heard), MIDNIGHT, UNTIL)
 
-    assert {} == settled(line, expected)
-    assert {} == uneven(heard, line)
-    assert [] == repeated_revisions(line)
+    assert {} == wrong(line, heard, expected)
     assert {"MEASURED", "ESTIMATED", "MISSING", "INCOMPLETE"} == {row.quality for row in expected.values()}
     assert {"replay"} == {error for _, error in rejects(line)}
