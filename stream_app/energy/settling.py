@@ -71,8 +71,9 @@ class History:
         self._shrink(len(self.brackets) - 1)
 
     def deadline(self, bracket: Bracket) -> int:
-        """The stream clock at which a bracket settles."""
-        return bracket.since + (self.grace if bracket.span <= self.tolerance else GAP_MS)
+        """The stream clock at which a bracket settles. What lies before the first reading is as open as a gap."""
+        near = bracket.span <= self.tolerance and bracket.method != "NONE"
+        return bracket.since + (self.grace if near else GAP_MS)
 
     def due(self) -> int:
         """The stream clock at which time alone has something to say; a crossing of the next boundary says it sooner.

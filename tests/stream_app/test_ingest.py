@@ -239,3 +239,16 @@ def test_a_clock_that_steps_back_with_the_first_record_is_told_before_the_parts(
 
     assert told == sorted(told, reverse=True)
     assert {True, False} == set(told)
+
+
+def test_telegrams_from_before_the_first_reading_count_however_late_they_come() -> None:
+    """Their keys were unknown, or their edge was offline; meanwhile the grace period is long over."""
+    frames = minutes(A, 120)
+    now = T0 + 12 * QUARTER
+    in_order, late = bench(), bench()
+    expected = quarters(in_order.feed(frames, now))
+    outputs = late.feed(frames[40:], now) + late.feed(frames[:40], now)
+
+    assert {k: (q.amount, q.quality) for k, q in expected.items()} == {
+        k: (q.amount, q.quality) for k, q in quarters(outputs).items() if k in expected
+    }
