@@ -1,4 +1,8 @@
-"""A sealed store in PostgreSQL, for a fleet of workers on several machines."""
+"""A sealed store in PostgreSQL, for a fleet of workers on several machines.
+
+A worker's role needs SELECT on both tables, INSERT on ``key_journal`` and, for the writers' lock only, UPDATE on it;
+the triggers let nobody make use of the latter.
+"""
 
 from __future__ import annotations
 

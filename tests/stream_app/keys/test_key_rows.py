@@ -1,69 +1,141 @@
+"""Key lists as operators write them."""
+
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.keys.key_rows import KeyRowsError, read_key_rows
 
-TITLE, EK, AK = "4C475A1030A1B2C3", "A1" * 16, "B2" * 16
-HABITS = st.sampled_from(
-    [
-        str,
-        str.lower,
-        lambda digits: "0x" + digits,
-        lambda digits: bytes.fromhex(digits).hex(":"),
-        lambda digits: bytes.fromhex(digits).hex(" "),
-        lambda digits: bytes.fromhex(digits).hex("-").upper(),
+TITLE, KEY, OTHER = "4C475A1030A1B2C3", "00112233445566778899AABBCCDDEEFF", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
+HEAD = "system_title,encryption_key,authentication_key,key_version,valid_from,comment\n"
+
+
+@given(st.binary(min_size=8, max_size=8).filter(any), st.binary(min_size=16, max_size=16).filter(any))
+def test_hex_may_be_written_in_any_way(title: bytes, key: bytes) -> None:
+    ways = [
+        key.hex(),
+        key.hex().upper(),
+        key.hex(":"),
+        key.hex(" ", 2),
+        "0x" + key.hex(),
+        " ".join(f"0x{o:02X}" for o in key),
     ]
+    for way in ways:
+        (row,) = read_key_rows(f"Title;GUEK\n{title.hex('-')};{way}\n")
+
+        assert (title.hex().upper(), key) == (row.system_title, row.encryption_key)
+
+
+def test_a_key_may_be_16_characters() -> None:
+    (row,) = read_key_rows(f"{HEAD}{TITLE},g4H2xa64FT27dvDt,,2,2026-01-01T00:00:00+01:00,kitchen\n")
+
+    assert (b"g4H2xa64FT27dvDt", None, 2, 1767222000000, "kitchen") == row[1:6]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "GUEK",
+        "EK",
+        "encryption_key",
+        "Encryption Key",
+        "Global Unicast Encryption Key",
+        "GPK60",
+        "global-unicast-encryption-key",
+    ],
 )
-HEADS = st.tuples(
-    st.sampled_from(["system_title", "System Title", "ST", "systemTitle"]),
-    st.sampled_from(["encryption_key", "GUEK", "EK", "Global Unicast Encryption Key", "GPK60"]),
-    st.sampled_from(["authentication_key", "GAK", "AK", "Authentication Key", "GPK61"]),
+def test_headings_of_the_encryption_key(heading: str) -> None:
+    assert bytes.fromhex(KEY) == read_key_rows(f"System-Title\t{heading}\n{TITLE}\t{KEY}\n")[0].encryption_key
+
+
+@pytest.mark.parametrize("heading", ["GAK", "AK", "authentication_key", "Global Authentication Key", "GPK61"])
+def test_headings_of_the_authentication_key(heading: str) -> None:
+    rows = read_key_rows(f"system title,EK,{heading},Meter location\n{TITLE},{KEY},{OTHER},cellar\n")
+
+    assert bytes.fromhex(OTHER) == rows[0].authentication_key
+
+
+@pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"keys": rows}, lambda rows: rows[0]])
+def test_json_is_read_too(wrap: object) -> None:
+    assert callable(wrap)
+    text = json.dumps(wrap([{"system_title": TITLE, "GUEK": KEY, "GAK": None, "key_version": 3}]))
+    (row,) = read_key_rows("\ufeff" + text)
+
+    assert (TITLE, 3, None) == (row.system_title, row.key_version, row.authentication_key)
+
+
+def test_the_keys_of_a_row_are_ready_for_use() -> None:
+    keys = read_key_rows(f"{HEAD}{TITLE},{KEY},{OTHER},5,,\n")[0].keys()
+
+    assert (bytes.fromhex(KEY), bytes.fromhex(OTHER), 5) == (keys.encryption, keys.authentication, keys.version)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        pytest.param(f"{TITLE},0011,,,,", "line 2: encryption_key is not 16 octets in hex digits", id="short-key"),
+        pytest.param(f"{TITLE},{KEY}00,,,,", "line 2: encryption_key is not 16 octets in hex digits", id="long-key"),
+        pytest.param(f"{TITLE},{KEY},xyz,,,", "line 2: authentication_key is not 16 octets in hex digits", id="no-hex"),
+        pytest.param(f"{TITLE},,,,,", "line 2: encryption_key is missing", id="no-key"),
+        pytest.param(f",{KEY},,,,", "line 2: system_title is missing", id="no-title"),
+        pytest.param(f"*,{KEY},,,,", "line 2: system_title is not 8 octets in hex digits", id="star"),
+        pytest.param(f"{TITLE}00,{KEY},,,,", "line 2: system_title is not 8 octets in hex digits", id="long-title"),
+        pytest.param(f"{TITLE},{'0' * 32},,,,", "line 2: encryption_key is all zeros", id="zero-key"),
+        pytest.param(f"{TITLE},{'0' * 16},,,,", "line 2: encryption_key is all zeros", id="zero-characters"),
+        pytest.param(f"{'0' * 16},{KEY},,,,", "line 2: system_title is all zeros", id="zero-title"),
+        pytest.param(f"{TITLE},{KEY},,one,,", "line 2: key_version is no whole number", id="version"),
+        pytest.param(
+            f"{TITLE},{KEY},,,2026-01-01,", "line 2: valid_from is no ISO 8601 time with offset", id="no-offset"
+        ),
+    ],
 )
+def test_a_bad_row_is_told_by_its_line(row: str, problem: str) -> None:
+    with pytest.raises(KeyRowsError) as caught:
+        read_key_rows(HEAD + row + "\n")
+
+    assert [problem] == caught.value.problems
 
 
-@given(HEADS, st.tuples(HABITS, HABITS, HABITS), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=60)
-def test_every_makers_headings_and_habits_read_the_same(
-    heads: tuple[str, ...], habits: tuple[Callable[[str], str], ...], delimiter: str, end: str
-) -> None:
-    cells = [habit(cell) for habit, cell in zip(habits, (TITLE, EK, AK), strict=True)]
-    (row,) = read_key_rows(delimiter.join(heads) + end + delimiter.join(cells) + end)
-    authentication = row.authentication_key or b""
+def test_all_problems_are_told_and_nothing_is_taken() -> None:
+    text = f"{HEAD}{TITLE},{KEY},,1,,\n\n{TITLE},{OTHER},,1,,\n{TITLE},zz,,2,,\n{TITLE},{KEY},,3,,\n"
+    with pytest.raises(KeyRowsError) as caught:
+        read_key_rows(text)
 
-    assert (TITLE, EK, AK) == (row.system_title, row.encryption_key.hex().upper(), authentication.hex().upper())
-    assert (1, None, "line 2") == (row.key_version, row.valid_from, row.place)
-
-
-def test_json_says_the_same_as_csv() -> None:
-    entries = [{"systemTitle": TITLE, "GUEK": EK, "key_version": 3, "valid_from": "2026-01-01T00:00:00+01:00"}]
-    for text in (json.dumps(entries), json.dumps({"keys": entries}), json.dumps(entries[0])):
-        (row,) = read_key_rows(text)
-
-        assert (TITLE, 3, None, 1_767_222_000_000) == (
-            row.system_title, row.key_version, row.authentication_key, row.valid_from)  # fmt: skip
+    expected = [
+        f"line 4: {TITLE} version 1 stands already in line 2",
+        "line 5: encryption_key is not 16 octets in hex digits",
+        f"line 6: version 3 of {TITLE} has the keys of version 1",
+    ]
+    assert expected == caught.value.problems
 
 
-def test_every_line_that_is_wrong_is_told_in_one_report_without_its_keys() -> None:
-    good, zero, short = f"{TITLE},{EK},{AK},1", "00" * 16, EK[:-2]
-    lines = {
-        "line 3: 4C475A1030A1B2C3 version 1 stands already in line 2": f"{TITLE},{AK},{EK},1",
-        "line 4: version 2 of 4C475A1030A1B2C3 has the keys of version 1": f"{TITLE},{EK},{AK},2",
-        "line 5: encryption_key is all zeros": f"{TITLE},{zero},{AK},3",
-        "line 6: authentication_key is all zeros": f"{TITLE},{EK},{zero},4",
-        "line 7: encryption_key is not 16 octets in hex digits": f"{TITLE},{short},{AK},5",
-        "line 8: system_title is not 8 octets in hex digits": f"{TITLE[:-2]},{EK},{AK},6",
-        "line 9: system_title is all zeros": f"{'00' * 8},{EK},{AK},7",
-        "line 10: encryption_key is missing": f"{TITLE},,{AK},8",
-        "line 11: key_version is no whole number": f"{TITLE},{EK},{AK},-1",
-    }
-    with pytest.raises(KeyRowsError) as refusal:
-        read_key_rows("\n".join(["title,ek,ak,version", good, *lines.values()]))
+@pytest.mark.parametrize("text", ["", "title,comment\n1,2\n", "{", "[1]", "[[]]"])
+def test_what_is_no_key_list_is_refused(text: str) -> None:
+    with pytest.raises(KeyRowsError):
+        read_key_rows(text)
 
-    assert list(lines) == refusal.value.problems
-    assert not any(key in str(refusal.value) for key in (EK, AK, short))
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_list_or_refused(text: str) -> None:
+    for whole in (text, HEAD + text, "[" + text):
+        try:
+            rows = read_key_rows(whole)
+        except KeyRowsError:
+            continue
+
+        assert all(len(row.encryption_key) == 16 for row in rows)
+
+
+def test_neither_rows_nor_refusals_show_keys() -> None:
+    (row,) = read_key_rows(f"{HEAD}{TITLE},{KEY},{OTHER},1,,\n")
+    with pytest.raises(KeyRowsError) as caught:
+        read_key_rows(f"{HEAD}{TITLE},{KEY}A,{OTHER}B,1,,\n")
+
+    for shown in (repr(row), str(row), str(caught.value), repr(caught.value)):
+        assert KEY not in shown.upper()
+        assert OTHER not in shown.upper()
+        assert repr(bytes.fromhex(KEY)) not in shown
