@@ -126,7 +126,8 @@ class IngestStage:
     def _telegram(self, state: IngestState, record: Record, received_at: int, found: list[Found]) -> Iterable[Output]:
         """One telegram from link bytes to reading. Whatever is raised, nothing has moved."""
         key = record.key or b""
-        telegram = reread(record.value or b"", _link(record))
+        headers = dict(record.headers)
+        telegram = reread(record.value or b"", headers.get("link", b"auto").decode("ascii", "replace"))
         title = _title(key, telegram.title)
         meter = state.meters.get(key)
         if meter is None:
@@ -143,7 +144,7 @@ class IngestStage:
         measured = decide(opened.push.time, received_at, self._tolerance_ms, meter.measured_at, late)
         shape = self.knowledge.shape(opened.push, plan.rules)
         reading = encode_reading(
-            plan.prefix(self._codecs.readings.header, record, opened, measured.at),
+            plan.prefix(self._codecs.readings.header, record.partition, headers, opened, measured.at),
             record.offset,
             measured.at,
             received_at,
@@ -236,13 +237,6 @@ def _event(plan: MeterPlan, measured: Measured, kind: str, severity: Severity, d
 def _name(record: Record) -> str:
     """A record's key as text, whatever its bytes."""
     return (record.key or b"")[:64].decode("ascii", "replace")
-
-
-def _link(record: Record) -> str:
-    for name, value in record.headers:
-        if name == "link":
-            return value.decode("ascii", "replace")
-    return "auto"
 
 
 def _title(key: bytes, title: bytes | None) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream_app.dlms.cipher import ENCRYPTED
@@ -10,7 +10,6 @@ from stream_app.dlms.definitions import Profile, packaged
 from stream_app.dlms.layout import Layout, Push
 from stream_app.energy.meter_energy import MeterRules, rules_for
 from stream_app.keys.ring import KeyRing
-from stream_app.lane.stage import Record
 from stream_app.reading_encoder import QuantityEncoder, reading_prefix
 from stream_app.registry.model import Directory, Meter, Point
 from stream_app.trust import Opened, Policy
@@ -58,9 +57,8 @@ class MeterPlan:
         valid = [p for p in self.points if p.valid_from <= at and (p.valid_to is None or at < p.valid_to)]
         return min(valid, key=lambda point: point.role == "producer", default=None)
 
-    def prefix(self, header: bytes, record: Record, opened: Opened, at: int) -> bytes:
+    def prefix(self, header: bytes, partition: int, headers: Mapping[str, bytes], opened: Opened, at: int) -> bytes:
         """The part of a reading that stays while gateway, key, list, id and metering point do."""
-        headers = dict(record.headers)
         push, point = opened.push, self.point_at(at)
         edge, port = headers.get("edge-id"), headers.get("port")
         version = opened.key.keys.version if opened.key else None
@@ -82,7 +80,7 @@ class MeterPlan:
                 push_list=push.layout.name,
                 edge_id=None if edge is None else edge.decode("utf-8", "replace"),
                 port=None if port is None else port.decode("utf-8", "replace"),
-                source_partition=record.partition,
+                source_partition=partition,
             )
         return prefix
 

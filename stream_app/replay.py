@@ -57,13 +57,14 @@ class ReplayGuard:
 
     def accept(self, counter: int, fingerprint: int) -> None:
         """Take a counter that was judged NEW or LATE and whose telegram has been verified."""
-        newest = self.newest
-        if counter > newest - REMEMBERED:
+        last = self._last
+        if last and counter == last[-1] + 1:
+            last[-1] = counter
             self._recent[counter % REMEMBERED] = fingerprint
-        if counter == newest + 1 and self._last:
-            self._last[-1] = counter
-        else:
-            self._insert(counter)
+            return
+        if counter > self.newest - REMEMBERED:
+            self._recent[counter % REMEMBERED] = fingerprint
+        self._insert(counter)
 
     def _insert(self, counter: int) -> None:
         first, last = self._first, self._last

@@ -14,8 +14,11 @@ from edge_agent.link.crc import MIRROR, X25_RESIDUE, X25_START
 from edge_agent.link.delimiter import STARTS, Delimiter
 from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import MAX_TELEGRAM, Refused, Telegram
+from edge_agent.link.remembered import Framing, Framings
 
 LLC = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
+BLOCKS = -1  # instead of segmentation bits: the parts are the blocks of a general block transfer
+FRAMINGS = Framings()
 __all__ = ["Refused", "Telegram", "reread"]
 
 
@@ -54,14 +57,37 @@ def nothing_in(data: bytes, link: str) -> LinkError:
 
 def _hdlc(captured: bytes) -> bytes | None:
     """The APDU of HDLC frames of one kind, one after the other up to the last byte."""
+    if known := FRAMINGS.find(captured):
+        parts, more = known
+        return b"".join(parts) if more == BLOCKS else _joined(parts, more)
+    cut = _cut(captured)
+    if cut is None:
+        return None
+    spans, more = cut
+    fields = [captured[start : end - 2] for start, end in spans]
+    starts = [start for start, _ in spans]
+    starts[0] += 3
+    fields[0] = fields[0][3:]
+    if fields[0][0] == gbt.TAG:
+        heads = None if more else _blocks(fields)
+        if heads is None:
+            return None
+        starts = [start + head for start, head in zip(starts, heads, strict=True)]
+        fields, more = [field[head:] for field, head in zip(fields, heads, strict=True)], BLOCKS
+    picked = [(start, end - 2) for start, (_, end) in zip(starts, spans, strict=True)]
+    FRAMINGS.keep(captured, Framing(captured, spans, picked), more)
+    return b"".join(fields) if more == BLOCKS else _joined(fields, more)
+
+
+def _cut(captured: bytes) -> tuple[list[tuple[int, int]], int] | None:
+    """The spans of information and FCS of every frame, and the segmentation bits, the first frame's highest."""
     first = hdlc.HEADER.match(captured)
     if first is None:
         return None
     mirrored = captured.translate(MIRROR)
     # Control and length differ between the frames of a telegram, the addresses do not.
     size, header_size, addresses = len(captured), first.end(), captured[3 : first.end() - 3]
-    checked = b""  # the frames of one telegram mostly have one and the same header
-    fields: list[bytes] = []
+    spans: list[tuple[int, int]] = []
     at, more = 0, 0
     while at < size - header_size - hdlc.TRAILER:
         info = at + header_size
@@ -69,27 +95,23 @@ def _hdlc(captured: bytes) -> bytes | None:
         if not info + hdlc.TRAILER < end <= size or captured[end - 1] != hdlc.FLAG:
             return None
         header = captured[at:info]
-        if header != checked:
-            if captured[at] != hdlc.FLAG or header[1] & 0xF0 != 0xA0 or header[3:-3] != addresses:
-                return None
-            if crc_hqx(mirrored[at + 1 : info], X25_START) != X25_RESIDUE:
-                return None
-            checked = header
+        if header[0] != hdlc.FLAG or header[1] & 0xF0 != 0xA0 or header[3:-3] != addresses:
+            return None
+        if crc_hqx(mirrored[at + 1 : info], X25_START) != X25_RESIDUE:
+            return None
         if crc_hqx(mirrored[info : end - 1], X25_RESIDUE) != X25_RESIDUE:
             return None
-        fields.append(captured[info : end - hdlc.TRAILER])
+        spans.append((info, end - 1))
         more = more << 1 | (header[1] >> 3 & 1)
         at = end if end < size and captured[end] == hdlc.FLAG else end - 1
-    if at != size - 1 or fields[0][:3] not in LLC or len(fields[0]) == 3:
+    if at != size - 1:
         return None
-    fields[0] = fields[0][3:]
-    return _joined(fields, more)
+    start, end = spans[0]
+    return (spans, more) if captured[start : start + 3] in LLC and end - start > 5 else None
 
 
-def _joined(fields: list[bytes], more: int) -> bytes | None:
-    """Information fields → APDU; ``more`` holds the segmentation bits, the first frame's highest."""
-    if fields[0][0] == gbt.TAG:
-        return None if more else _blocks(fields)
+def _joined(fields: Sequence[bytes], more: int) -> bytes | None:
+    """Segments → APDU; ``more`` holds their segmentation bits."""
     whole = fields[0]
     if len(fields) > 1:
         if any(apdu.LLC.match(field) or apdu.begins(field) for field in fields[1:]):
@@ -107,18 +129,17 @@ def _complete(whole: bytes) -> bool:
     return header is None or apdu.sealed_end(header) == len(whole)
 
 
-def _blocks(fields: Sequence[bytes]) -> bytes | None:
-    """Blocks 1, 2, 3 … n, one in each field, the last marked as such."""
-    parts = []
-    number = 0
+def _blocks(fields: Sequence[bytes]) -> list[int] | None:
+    """The sizes of the headers of blocks 1, 2, 3 … n, one in each field, the last marked as such."""
+    heads = []
     for number, field in enumerate(fields, 1):
         size, start = (field[6], 7) if len(field) > 7 and field[6] < 0x80 else (len(field) - 8, 8)
         if len(field) != start + size or (start == 8 and field[6:8] != bytes((0x81, size & 0xFF))):
             return None
-        if field[0] != gbt.TAG or field[2] << 8 | field[3] != number or (field[1] >= 0x80 and number != len(fields)):
+        if field[0] != gbt.TAG or field[2] << 8 | field[3] != number or (field[1] >= 0x80) != (number == len(fields)):
             return None
-        parts.append(field[start:])
-    return b"".join(parts) if fields[number - 1][1] >= 0x80 else None
+        heads.append(start)
+    return heads
 
 
 def _mbus(captured: bytes) -> bytes | None:
