@@ -82,7 +82,7 @@ class Trust:
         return tuple(sorted(able, key=lambda one: one.keys.version != self.version))
 
     def accept(self, opened: Opened, clock: int) -> bool:
-        """Move the counter; True when a newer key version has proved itself with this telegram."""
+        """Move the counter; True when a key version newer than all before has proved itself with this telegram."""
         key, counter = opened.key, opened.counter
         if key is None or counter is None:
             return False
@@ -94,9 +94,8 @@ class Trust:
         guard.accept(counter, opened.fingerprint)
         if key.keys.version <= self.version:
             return False
-        first = self.version < 0
         self.version, self.promoted_at = key.keys.version, clock
-        return not first
+        return True
 
     def pack(self) -> bytes:
         """For the changelog: 43 bytes in normal life."""

@@ -182,8 +182,9 @@ def test_a_drifting_clock_is_an_event_and_the_gateways_time_takes_over() -> None
     late = A.frame(1, T0, 5)._replace(timestamp=T0 + 400_000)
     outputs = bench().feed([late], T0 + 400_000)
     (reading,) = decoded(outputs, TOPICS.readings)
-    (event,) = decoded(outputs, TOPICS.events)
+    promoted, event = decoded(outputs, TOPICS.events)
 
+    assert "key.promoted" == promoted.type
     assert (T0 + 400_000, "GATEWAY") == (reading.measured_at, reading.time_source)
     assert ("clock.drift", "the meter's clock is -400 s off the gateway's") == (event.type, event.detail)
 

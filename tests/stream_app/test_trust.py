@@ -134,12 +134,14 @@ def test_strict_refuses_a_late_counter() -> None:
 
 
 @pytest.mark.parametrize("control", [0x20, 0x30])
-def test_a_new_key_proves_itself_and_starts_its_own_counters(control: int) -> None:
+def test_each_version_proves_itself_with_its_first_telegram_and_starts_its_own_counters(control: int) -> None:
     meter = Meter(1, 2)
-    meter.offer(seal(900, control))
-    opened = open_telegram(seal(1, control, version=2), TITLE, meter.trust, meter.policy, decode, 0)
+    proofs = []
+    for counter, version in ((900, 1), (901, 1), (1, 2), (2, 2), (902, 1)):
+        opened = open_telegram(seal(counter, control, version=version), TITLE, meter.trust, meter.policy, decode, 0)
+        proofs.append(meter.trust.accept(opened, 0))
 
-    assert meter.trust.accept(opened, 0)
+    assert [True, False, True, False, False] == proofs
     assert 2 == meter.trust.version
 
 
