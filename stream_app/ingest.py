@@ -32,7 +32,7 @@ from stream_app.records import Event, MeterQuarter, Severity
 from stream_app.refusals import reject
 from stream_app.replay import MAX_COUNTER, Verdict
 from stream_app.topics import Topics
-from stream_app.trust import Opened, open_telegram
+from stream_app.trust import Moved, Opened, open_telegram
 
 CLOCK_STEP_MS: Final = 60_000  # stage two learns of the passing of time at least this often
 ROUND: Final = 60  # sweeps in which every meter is looked at once
@@ -156,9 +156,9 @@ class IngestStage:
         sample = Sample(measured.at, shape.sample(opened.push.values), opened.authenticated)
         found += adopted
         found += meter_energy.advance(meter.energy, sample, plan.rules, clock)
-        promoted = meter.trust.accept(opened, clock)
-        if promoted or measured.drift_ms is not None or _counter_is_odd(opened):
-            found += self._news(state, plan, opened, measured, promoted)
+        moved = meter.trust.accept(opened, clock)
+        if moved or measured.drift_ms is not None or _counter_is_odd(opened):
+            found += self._news(state, plan, opened, measured, moved)
         meter.offset = record.offset
         if not late:
             meter.measured_at = measured.at
@@ -178,7 +178,7 @@ class IngestStage:
         return plan
 
     def _news(
-        self, state: IngestState, plan: MeterPlan, opened: Opened, measured: Measured, promoted: bool
+        self, state: IngestState, plan: MeterPlan, opened: Opened, measured: Measured, moved: Moved
     ) -> Iterable[Event]:
         """What a person may want to know of a telegram's trust and time."""
         counter, newest = opened.counter or 0, opened.newest
@@ -186,7 +186,10 @@ class IngestStage:
             yield _event(plan, measured, "security.counter_near_end", "ALARM", f"frame counter {counter}")
         if 0 <= newest < counter - COUNTER_JUMP:
             yield _event(plan, measured, "security.counter_jump", "WARNING", f"from {newest} to {counter}")
-        if promoted and opened.key:
+        if Moved.RESET in moved:
+            detail = f"reset by an operator, the counters start afresh with {counter}"
+            yield _event(plan, measured, "security.counter_reset", "WARNING", detail)
+        if Moved.PROMOTED in moved and opened.key:
             yield Promotion(plan.title, opened.key.keys.version, measured.at, opened.authenticated).event()
         if measured.drift_ms is not None:
             detail = f"the meter's clock is {measured.drift_ms // 1000} s off the gateway's"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from enum import Flag
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -31,6 +32,16 @@ PASSES: Final = (Verdict.NEW, Verdict.LATE)
 NEVER_USED: Final = ReplayGuard()
 NOT_EVEN_OPENED: Final = (AuthenticationError, PlaintextError)
 _HEAD: Final = struct.Struct(">iqB")
+
+
+class Moved(Flag):
+    """What a telegram moves besides the counter."""
+
+    PROMOTED = 1  # a key version newer than all before has proved itself
+    RESET = 2  # an operator's reset has taken effect: a known encryption key begins another series
+
+
+NOTHING_ELSE: Final = Moved(0)
 
 
 class Policy(NamedTuple):
@@ -81,21 +92,24 @@ class Trust:
         able = [one for one in held if grace or one.keys.version >= self.version]
         return tuple(sorted(able, key=lambda one: one.keys.version != self.version))
 
-    def accept(self, opened: Opened, clock: int) -> bool:
-        """Move the counter; True when a key version newer than all before has proved itself with this telegram."""
+    def accept(self, opened: Opened, clock: int) -> Moved:
+        """Move the counter; what else has moved with it."""
         key, counter = opened.key, opened.counter
+        moved = NOTHING_ELSE
         if key is None or counter is None:
-            return False
+            return moved
         guard = self.guards.get(key.series)
         if guard is None:
+            if any(known[:-1] == key.series[:-1] for known in self.guards):
+                moved |= Moved.RESET
             if len(self.guards) >= MAX_SERIES:
                 del self.guards[next(iter(self.guards))]
             guard = self.guards[key.series] = ReplayGuard()
         guard.accept(counter, opened.fingerprint)
-        if key.keys.version <= self.version:
-            return False
-        self.version, self.promoted_at = key.keys.version, clock
-        return True
+        if key.keys.version > self.version:
+            self.version, self.promoted_at = key.keys.version, clock
+            moved |= Moved.PROMOTED
+        return moved
 
     def pack(self) -> bytes:
         """For the changelog: 43 bytes in normal life."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.ingest import CLOCK_STEP_MS
+from stream_app.keys.ring import KeyRing
 from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Output
 from stream_app.meter_plan import Knowledge
@@ -176,6 +177,17 @@ def test_new_keys_and_a_new_registry_hold_from_the_next_batch() -> None:
 
     assert "unknown_key" == refusal(before)
     assert "CH001" == reading.metering_point
+
+
+def test_a_reset_counter_is_an_event_when_it_takes_effect() -> None:
+    stage = bench()
+    stage.feed([A.frame(900, T0)], T0)
+    ring = KeyRing([(A.title, A.keys)], {A.title: 1})
+    stage.stage.knowledge = Knowledge(ring, DIRECTORY, stage.stage.knowledge.limits)
+    (event,) = decoded(stage.feed([A.frame(3, T0 + 60_000), A.frame(4, T0 + 120_000)], T0 + 120_000), TOPICS.events)
+
+    assert "security.counter_reset" == event.type
+    assert "reset by an operator, the counters start afresh with 3" == event.detail
 
 
 def test_a_drifting_clock_is_an_event_and_the_gateways_time_takes_over() -> None:

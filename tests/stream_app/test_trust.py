@@ -20,7 +20,7 @@ from stream_app.dlms.errors import (
 )
 from stream_app.keys.ring import HeldKey, KeyRing
 from stream_app.replay import Verdict
-from stream_app.trust import Policy, Trust, open_telegram
+from stream_app.trust import NOTHING_ELSE, Moved, Policy, Trust, open_telegram
 
 TITLE = bytes.fromhex("4C475A1030A1B2C3")
 PLAIN = b"\x0f\x00\x00\x00\x01\x00\x02\x00"
@@ -141,7 +141,7 @@ def test_each_version_proves_itself_with_its_first_telegram_and_starts_its_own_c
         opened = open_telegram(seal(counter, control, version=version), TITLE, meter.trust, meter.policy, decode, 0)
         proofs.append(meter.trust.accept(opened, 0))
 
-    assert [True, False, True, False, False] == proofs
+    assert [Moved.PROMOTED, NOTHING_ELSE, Moved.PROMOTED, NOTHING_ELSE, NOTHING_ELSE] == proofs
     assert 2 == meter.trust.version
 
 
@@ -164,6 +164,21 @@ def test_a_new_authentication_key_alone_does_not_restart_the_counters() -> None:
 
     with pytest.raises(ReplayError):
         meter.offer(telegram)
+
+
+def test_an_operators_reset_starts_the_counters_afresh_once() -> None:
+    meter = Meter(1, strict=True)
+    meter.offer(seal(900))
+    reset = KeyRing([("T", KEYS[1])], {"T": 1}).of("T")
+    meter.policy = meter.policy._replace(held=reset)
+    moved = []
+    for counter in (3, 4):
+        opened = open_telegram(seal(counter), TITLE, meter.trust, meter.policy, decode, 0)
+        moved.append(meter.trust.accept(opened, 0))
+
+    assert [Moved.RESET, NOTHING_ELSE] == moved
+    with pytest.raises(ReplayError):
+        meter.offer(seal(3))
 
 
 def test_of_several_keys_the_one_that_got_furthest_tells_what_is_wrong() -> None:
