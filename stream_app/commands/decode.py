@@ -13,7 +13,7 @@ from stream_app.commands.captures import STDIN, Link, WrongUseError, telegrams, 
 from stream_app.dlms.definitions import Profile, load, packaged
 from stream_app.dlms.errors import ProfileError
 from stream_app.explain.telegrams import explanation
-from stream_app.keys.key_rows import KeyRowsError, read_key_rows
+from stream_app.keys.key_rows import KeyRowsError, read_key_file
 from stream_app.keys.ring import KeyRing
 from stream_app.offline import Decoder
 
@@ -56,9 +56,7 @@ def _key_ring(path: Path | None) -> KeyRing:
     if path is None:
         return KeyRing()
     try:
-        rows = read_key_rows(path.read_text("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise WrongUseError(f"{path}: no UTF-8 text") from None
+        rows = read_key_file(path)
     except KeyRowsError as error:
         raise WrongUseError("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
     return KeyRing((row.system_title, row.keys()) for row in rows)

@@ -19,7 +19,7 @@ from stream_app.commands.captures import Link, WrongUseError, telegrams, title_o
 from stream_app.commands.configuration import Config, settings_or_exit
 from stream_app.dlms.definitions import packaged
 from stream_app.dlms.notification import Reader
-from stream_app.keys.key_rows import KeyRowsError, read_key_rows
+from stream_app.keys.key_rows import KeyRowsError, read_key_file
 from stream_app.keys.probe import probe
 from stream_app.keys.ring import KeyStoreError
 from stream_app.keys.sealed import SealedKeyStore
@@ -42,10 +42,8 @@ def import_(
     """Take an operator's key list: all of it or nothing, exit 1 with every line that is wrong. Workers follow."""
     with _sealed_store(config) as store, _progress("sealing") as progress:
         try:
-            rows = read_key_rows(file.read_text("utf-8-sig"))
+            rows = read_key_file(file)
             added = store.add(rows, file.name, progress(len(rows)))
-        except UnicodeDecodeError:
-            raise _refused(f"{file}: no UTF-8 text") from None
         except KeyRowsError as error:
             raise _refused(*(f"{file}: {problem}" for problem in error.problems)) from None
     typer.echo(f"{added} keys imported, {len(rows) - added} were there already")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream_app.keys.key_rows import KeyRowsError, read_key_rows
+from stream_app.keys.key_rows import KeyRowsError, read_key_file
 from stream_app.keys.ring import KeyRing, KeyStoreError
 
 
@@ -23,8 +23,8 @@ class CsvKeyStore:
         """See ``KeyStore``."""
         self._seen = self._stamp()
         try:
-            rows = read_key_rows(self._path.read_text("utf-8-sig"))
-        except (OSError, UnicodeDecodeError, KeyRowsError) as error:
+            rows = read_key_file(self._path)
+        except (OSError, KeyRowsError) as error:
             raise KeyStoreError(f"{self._path}: {error}") from error
         return KeyRing((row.system_title, row.keys()) for row in rows)
 

@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from stream_app.dlms.cipher import KEY_OCTETS, TITLE_OCTETS, AuthenticationKey, EncryptionKey, MeterKeys
 
@@ -65,6 +66,18 @@ class KeyRowsError(ValueError):
         self.problems = problems
 
 
+def read_key_file(path: Path) -> list[KeyRow]:
+    """Every row of a key list in a file. Raises ``KeyRowsError`` with all its problems, ``OSError``."""
+    octets = path.read_bytes()
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError:  # holds the octets
+        text = None
+    if text is None:
+        raise KeyRowsError(["no UTF-8 text"])
+    return read_key_rows(text)
+
+
 def read_key_rows(text: str) -> list[KeyRow]:
     """Every row of a key list. Raises ``KeyRowsError`` with all its problems."""
     problems: list[str] = []
@@ -112,11 +125,15 @@ def _column(heading: str) -> str | None:
 
 
 def _json_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
-    """A list of objects, or an object that holds one."""
+    """A list of objects, or an object that holds one. The parser's own errors hold the text: none becomes a context."""
+    found: Any = None
+    line = 0
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise KeyRowsError([f"line {getattr(error, 'lineno', 1)}: no JSON"]) from None
+        line = getattr(error, "lineno", 1)
+    if line:
+        raise KeyRowsError([f"line {line}: no JSON"])
     if isinstance(found, dict):
         found = next((value for value in found.values() if isinstance(value, list)), [found])
     for number, entry in enumerate(found, 1):

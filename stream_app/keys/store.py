@@ -57,9 +57,9 @@ def _keks(keys: Keys, environment: Mapping[str, str]) -> list[Kek]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise KeyStoreError(f"{file}: cannot be read as text") from None
+        return file.read_text("utf-8", errors="replace")  # or the error would hold the file's octets
+    except OSError as error:
+        raise KeyStoreError(f"{file}: {error.strerror}") from error
 
 
 def _who(environment: Mapping[str, str]) -> str:
