@@ -101,9 +101,12 @@ class SealedKeyStore:
 
     def expire(self, title: str, version: int) -> bool:
         """Take a version out of force, for good. False where there is none in force."""
-        in_force = {listed.version for listed in self.listed(title) if listed.status != "EXPIRED"}
-        self._expire([(title, version)] if version in in_force else [], "")
-        return version in in_force
+        in_force = any(
+            (one.title, one.version) == (title, version) and one.status != "EXPIRED" for one in self.listed(title)
+        )
+        if in_force:
+            self._expire([(title, version)], "")
+        return in_force
 
     def expire_replaced(self, before: int) -> int:
         """Expire every version that was replaced by a newer one's promotion before then (epoch milliseconds)."""
@@ -113,7 +116,7 @@ class SealedKeyStore:
 
     def reset_counter(self, title: str, reason: str) -> bool:
         """Let a meter's counters start afresh. False where no key of that meter is there."""
-        known = bool(self.listed(title))
+        known = any(one.title == title for one in self.listed(title))
         if known:
             self._note("reset", title, None, reason)
         return known

@@ -147,6 +147,14 @@ def test_a_reset_gives_every_version_of_that_meter_a_fresh_series(store: SealedK
     assert before.of(OTHER)[0].series == after.of(OTHER)[0].series
 
 
+@pytest.mark.parametrize("title", [TITLE[:4], "%", ""])
+def test_a_part_of_a_title_names_no_meter(store: SealedKeyStore, title: str) -> None:
+    add(store, row())
+
+    assert (False, False, None) == (store.expire(title, 1), store.reset_counter(title, "typo"), store.reveal(title, 1))
+    assert ["import"] == [entry.what for entry in store.journal()]
+
+
 def test_every_act_of_a_person_is_in_the_journal(store: SealedKeyStore) -> None:
     add(store, row(), row(version=2, key=2))
     store.reset_counter(TITLE, "serviced")
