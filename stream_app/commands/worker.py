@@ -23,7 +23,6 @@ from stream_app.schema_registry import SchemaRegistryError, schema_ids
 from stream_app.settings import Settings
 from stream_app.topic_admin import differences
 
-
 # Batches make and drop tuples by the ten thousand and hardly a cycle: with Python's 700 the collector would walk all
 # meters several times a second.
 GARBAGE = (50_000, 20, 50)
