@@ -61,11 +61,12 @@ WITHOUT_CHECKSUM = ("wpdu", "apdu")
 
 
 class Delimiter:
-    """One line. Feed it whatever the port gave you; it remembers at most a telegram's worth of bytes."""
+    """One line. Feed it whatever the port gave you; it remembers at most one telegram's worth of bytes."""
 
     def __init__(self, link: str = "auto") -> None:
         if link not in STARTS:
             raise ValueError(f"no link is called {link!r}; there are {', '.join(STARTS)}")
+        self.link = link
         self.discarded = 0
         self._starts = STARTS[link]
         self._starts_after_silence = STARTS_AFTER_SILENCE.get(link, {})

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from edge_agent.link.delimiter import Delimiter
 from edge_agent.link.frame import Refused, Telegram
+from edge_agent.link.telegram import nothing_in
 from stream_app.dlms.cipher import TITLE_OCTETS
 
 CHUNK: Final = 65_536
@@ -35,10 +36,18 @@ class WrongUseError(Exception):
 
 
 def telegrams(source: Path, delimiter: Delimiter, *, hex_text: bool) -> Iterator[Telegram | Refused]:
-    """What the delimiter finds in a capture, in order."""
+    """What the delimiter finds in a capture, in order; of one with nothing to find in it, a refusal that says so."""
+    silent, head = True, b""
     for chunk in _chunks(source, hex_text):
-        yield from delimiter.feed(chunk)
-    yield from delimiter.idle()
+        head = head or chunk
+        for found in delimiter.feed(chunk):
+            silent = False
+            yield found
+    for found in delimiter.idle():
+        silent = False
+        yield found
+    if silent and head:
+        yield Refused(nothing_in(head, delimiter.link), head)
 
 
 def title_option(text: str | None) -> bytes:

@@ -196,3 +196,12 @@ def test_a_bad_key_list_ends_with_2_and_every_problem(tmp_path: Path) -> None:
     assert 2 == result.exit_code
     assert ["line 2", "line 3"] == [line.split(": ")[1] for line in result.stderr.splitlines()]
     assert "0011" not in result.stderr
+
+
+def test_a_capture_without_any_telegram_is_one_refusal_that_names_the_suspicion() -> None:
+    """A line read with seven data bits has nothing above 7F."""
+    result = run([], b"\x28\x5b\x5b\x28\x53" * 20)
+    (line,) = lines(result)
+
+    assert ("link", 1) == (line["result"], result.exit_code)
+    assert "seven data bits" in line["reason"]
