@@ -113,6 +113,8 @@ def _cut(captured: bytes) -> tuple[list[tuple[int, int]], int] | None:
 def _joined(fields: Sequence[bytes], more: int) -> bytes | None:
     """Segments → APDU; ``more`` holds their segmentation bits."""
     whole = fields[0]
+    if whole[0] == gbt.TAG:  # of another kind than the telegram this framing was made from
+        return None
     if len(fields) > 1:
         if any(apdu.LLC.match(field) or apdu.begins(field) for field in fields[1:]):
             return None

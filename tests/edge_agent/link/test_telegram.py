@@ -150,3 +150,15 @@ def test_seven_data_bits_are_named_as_a_reason() -> None:
 
     with pytest.raises(MeterDataError, match="seven data bits"):
         reread(stripped)
+
+
+def test_a_block_where_a_segment_was_remembered_is_still_a_block() -> None:
+    """Two captures with the same flags, lengths and headers; only the contents tell segments from blocks."""
+    segments = b"".join(encoder.hdlc_segments(b"\x0f" + bytes(40), 24))
+    block = encoder.hdlc(encoder.LLC + encoder.block(1, bytes(14), last=False), more=True)
+    blocks = block + b"".join(encoder.hdlc_segments(b"\x0f" + bytes(40), 24)[1:])
+    remembered = [reread(segments, "hdlc") for _ in range(2)]
+
+    assert len(segments) == len(blocks)
+    assert remembered[0] == remembered[1]
+    assert outcome(blocks, "hdlc", "careful") == outcome(blocks, "hdlc", "short")
