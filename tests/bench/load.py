@@ -39,12 +39,13 @@ class Telegram(NamedTuple):
     at: int
 
 
-def make_meters(count: int) -> list[Meter]:
-    """Meters with keys of their own."""
+def make_meters(count: int, version: int = 1) -> list[Meter]:
+    """Meters with keys of their own, other ones in each version."""
     meters = []
     for number in range(count):
         plate = E450_28.nameplate(number)
-        keys = (number + 1).to_bytes(16, "big"), (number + 1).to_bytes(16, "little")
+        seed = number + (version << 32)
+        keys = seed.to_bytes(16, "big"), seed.to_bytes(16, "little")
         cipher = Cipher(plate.title, *keys, E450_28.security_control)
         encoder = Encoder(E450_28, plate, cipher, ZoneInfo(ZONE))
         meters.append(Meter(plate.title.hex().upper(), *keys, encoder))

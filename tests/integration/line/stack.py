@@ -118,6 +118,7 @@ class Stack:
         self.registry = folder / "registry"
         self.registry.mkdir(exist_ok=True)
         self.keys = folder / "keys.csv"
+        self.key_store = f'file = "{self.keys}"'
         self.clock: SimulatedClock | None = None
         self._settings = settings
         self._running: list[Running] = []
@@ -147,7 +148,7 @@ class Stack:
             f'[kafka]\nbootstrap = "{self.bootstrap}"\nprefix = "{self.prefix}"\n'
             f"[topics]\npartitions = {self.partitions}\nmeter_quarter_partitions = {self.partitions}\n"
             f'retention_days = 0\n[worker]\napplication = "{self.prefix}"\nweb_port = {web_port}\n'
-            f'[keys]\nfile = "{self.keys}"\n{self._settings}\n{self._clock_table()}'
+            f"[keys]\n{self.key_store}\n{self._settings}\n{self._clock_table()}"
         )
         return file
 
