@@ -19,12 +19,12 @@ from stream_app.avro import Codecs
 from stream_app.dlms.cipher import TITLE_OCTETS
 from stream_app.dlms.errors import MisroutedError
 from stream_app.dlms.notification import Reader
-from stream_app.energy import meter_energy
+from stream_app.energy import meter_energy, supply
 from stream_app.energy.meter_energy import Sample
 from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Output, Record
 from stream_app.meter import CLOCK_KEY, WIDE, IngestState, MeterState
-from stream_app.meter_plan import Knowledge, MeterPlan
+from stream_app.meter_plan import Knowledge, MeterPlan, Shape
 from stream_app.meter_time import Measured, decide
 from stream_app.promotion import Promotion
 from stream_app.reading_encoder import encode_reading
@@ -153,9 +153,8 @@ class IngestStage:
             opened.counter,
             shape.encoder.encode(opened.push.values),
         )
-        sample = Sample(measured.at, shape.sample(opened.push.values), opened.authenticated)
         found += adopted
-        found += meter_energy.advance(meter.energy, sample, plan.rules, clock)
+        found += _settle(meter, plan, shape, opened, measured.at, clock)
         moved = meter.trust.accept(opened, clock)
         if moved or measured.drift_ms is not None or _counter_is_odd(opened):
             found += self._news(state, plan, opened, measured, moved)
@@ -226,6 +225,22 @@ class IngestStage:
         home = hash_of(key) % self._partitions
         if home != partition:
             raise MisroutedError(f"in partition {partition}, but its key belongs to partition {home}")
+
+
+def _settle(meter: MeterState, plan: MeterPlan, shape: Shape, opened: Opened, at: int, clock: int) -> Sequence[Found]:
+    """The energy of a telegram, and the supply's events where it is newer than all before."""
+    values = opened.push.values
+    sample = Sample(at, shape.sample(values), opened.authenticated)
+    if opened.verdict is Verdict.LATE or at < meter.measured_at:
+        return meter_energy.advance(meter.energy, sample, plan.rules, clock)
+    events = supply.watch(meter.supply, shape.phases, values, at, plan.supply)
+    if at - meter.measured_at > supply.OUTAGE_MS and opened.counter is not None and opened.newest >= 0:
+        sent = opened.counter - opened.newest
+        events = events + supply.silence(meter.supply, meter.energy, sample, meter.measured_at, sent, plan.supply)
+    quarters = meter_energy.advance(meter.energy, sample, plan.rules, clock)
+    if not quarters:
+        return events
+    return [*events, *quarters, *supply.demand(quarters, at, plan.supply)]
 
 
 def _counter_is_odd(opened: Opened) -> bool:

@@ -10,6 +10,7 @@ import struct
 from typing import Final
 
 from stream_app.energy.meter_energy import MeterEnergy
+from stream_app.energy.supply import Supply
 from stream_app.meter_plan import MeterPlan
 from stream_app.refusals import Alarms
 from stream_app.trust import Trust
@@ -22,23 +23,26 @@ _THIN: Final = struct.Struct(">qq")
 class MeterState:
     """One meter. ``offset``: of the newest record accepted; ``measured_at``: time of the newest counter."""
 
-    __slots__ = ("energy", "measured_at", "offset", "plan", "trust")
+    __slots__ = ("energy", "measured_at", "offset", "plan", "supply", "trust")
 
     def __init__(self) -> None:
         self.offset = -1
         self.measured_at = 0
         self.trust = Trust()
+        self.supply = Supply()
         self.energy = MeterEnergy()
         self.plan: MeterPlan | None = None
 
     def pack_thin(self) -> bytes:
         """What changes with every telegram."""
-        return _THIN.pack(self.offset, self.measured_at) + self.trust.pack() + self.energy.pack_thin()
+        head = _THIN.pack(self.offset, self.measured_at)
+        return head + self.trust.pack() + self.supply.pack() + self.energy.pack_thin()
 
     def unpack_thin(self, data: bytes) -> None:
         """Take what ``pack_thin`` wrote."""
         self.offset, self.measured_at = _THIN.unpack_from(data)
         self.trust, at = Trust.unpack(data, _THIN.size)
+        self.supply, at = Supply.unpack(data, at)
         self.energy.unpack_thin(data[at:])
 
 

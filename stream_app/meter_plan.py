@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream_app.dlms.cipher import ENCRYPTED
 from stream_app.dlms.definitions import Profile, packaged
 from stream_app.dlms.layout import Layout, Push
+from stream_app.energy import supply
 from stream_app.energy.meter_energy import MeterRules, rules_for
 from stream_app.keys.ring import KeyRing
 from stream_app.reading_encoder import QuantityEncoder, reading_prefix
@@ -30,7 +31,7 @@ class Limits(NamedTuple):
 class MeterPlan:
     """One meter's plan. ``prefixes`` are the constant parts of its readings."""
 
-    __slots__ = ("made_from", "points", "policy", "prefixes", "profile", "rules", "title")
+    __slots__ = ("made_from", "points", "policy", "prefixes", "profile", "rules", "supply", "title")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class MeterPlan:
         profile: Profile,
         rules: MeterRules,
         points: tuple[Point, ...],
+        limits: supply.Limits,
     ) -> None:
         self.made_from = made_from
         self.title = title
@@ -47,6 +49,7 @@ class MeterPlan:
         self.profile = profile
         self.rules = rules
         self.points = points
+        self.supply = limits
         self.prefixes: dict[tuple[object, ...], bytes] = {}
 
     def point_at(self, at: int) -> Point | None:
@@ -86,13 +89,17 @@ class MeterPlan:
 
 
 class Shape:
-    """What is compiled once per layout and set of quantities, and shared by all meters of a kind."""
+    """What is compiled once per layout and set of quantities, and shared by all meters of a kind.
 
-    __slots__ = ("encoder", "steps")
+    ``phases``: the voltages in it.
+    """
+
+    __slots__ = ("encoder", "phases", "steps")
 
     def __init__(self, layout: Layout, quantities: tuple[str, ...]) -> None:
         self.encoder = QuantityEncoder(layout.registers)
         self.steps = tuple(_step(layout, quantity) for quantity in quantities)
+        self.phases = tuple(_phases(layout))
 
     def sample(self, values: Sequence[int]) -> tuple[int | None, ...]:
         """The registers that make quarters, one per quantity, in Wh, varh or litres; None where there is none."""
@@ -105,6 +112,13 @@ def _step(layout: Layout, quantity: str) -> tuple[int, int, int]:
             exponent = register.scale + LITRES.get(register.unit, 0)
             return at, 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
     return -1, 1, 1
+
+
+def _phases(layout: Layout) -> Iterator[supply.Phase]:
+    for at, register in enumerate(layout.registers):
+        quantity = register.obis.partition(":")[2]
+        if register.scale is not None and register.unit == "V" and quantity in supply.PHASES:
+            yield supply.phase(supply.PHASES.index(quantity), at, register.scale)
 
 
 class Knowledge:
@@ -127,7 +141,8 @@ class Knowledge:
             push_list=meter.push_list, scale_profile=meter.scale_profile, timezone=directory.timezone_of(title)
         )
         rules = rules_for(meter, points, grace_ms=limits.grace_ms)
-        return MeterPlan(self, title, policy, profile, rules, points)
+        watched = supply.Limits(title, meter.push_seconds * 1000, meter.max_power_w)
+        return MeterPlan(self, title, policy, profile, rules, points, watched)
 
     def shape(self, push: Push, rules: MeterRules) -> Shape:
         """The compiled shape of a push."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ def decoded(outputs: Iterable[Output], topic: str) -> list[Any]:
 
 
 class Meter:
-    """A meter that pushes its two energy registers under tag and key, with its clock on UTC."""
+    """A meter that pushes its two energy registers, and voltages in mV, under tag and key, with its clock on UTC."""
 
     def __init__(self, title: str, key: bytes = bytes(range(16)), version: int = 1) -> None:
         self.title = title
@@ -94,12 +94,24 @@ class Meter:
         """Its key."""
         return KeyRing([(self.title, self.keys)])
 
-    def apdu(self, counter: int, at: int, imported: int = 0, exported: int = 0, control: int = 0x30) -> bytes:
+    def apdu(
+        self,
+        counter: int,
+        at: int,
+        imported: int = 0,
+        exported: int = 0,
+        control: int = 0x30,
+        volts: Sequence[int] = (),
+    ) -> bytes:
         """One ciphered push; ``control`` 0 leaves it clear."""
         registers = ((1, imported), (2, exported))
-        body = b"\x02\x02" + b"".join(
+        body = b"\x02%c" % (2 + len(volts)) + b"".join(
             b"\x02\x03\x09\x06\x01\x00%c\x08\x00\xff\x06%b\x02\x02\x0f\x00\x16\x1e" % (c, value.to_bytes(4, "big"))
             for c, value in registers
+        )
+        body += b"".join(
+            b"\x02\x03\x09\x06\x01\x00%c\x07\x00\xff\x06%b\x02\x02\x0f\xfd\x16\x23" % (c, value.to_bytes(4, "big"))
+            for c, value in zip((32, 52, 72), volts, strict=False)
         )
         plain = b"\x0f\x00\x00\x00\x00\x0c" + cosem_time(at) + body
         if not control:
@@ -110,9 +122,17 @@ class Meter:
         content = head + counter.to_bytes(4, "big") + sealed[: -4 if control & 0x10 else -16]
         return b"\xdb\x08" + title + b"\x81" + bytes([len(content)]) + content
 
-    def frame(self, counter: int, at: int, imported: int = 0, exported: int = 0, control: int = 0x30) -> Frame:
+    def frame(
+        self,
+        counter: int,
+        at: int,
+        imported: int = 0,
+        exported: int = 0,
+        control: int = 0x30,
+        volts: Sequence[int] = (),
+    ) -> Frame:
         """The push as a record, received as it was sent."""
-        captured = self.apdu(counter, at, imported, exported, control)
+        captured = self.apdu(counter, at, imported, exported, control, volts)
         headers = (("edge-id", b"edge-1"), ("port", b"p1"), ("link", b"apdu"))
         return Frame(self.title.encode(), captured, at, headers=headers)
 
