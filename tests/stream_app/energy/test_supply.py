@@ -206,6 +206,13 @@ def test_a_restart_keeps_doubts_of_different_ages() -> None:
     assert [("voltage.sag", 0), ("voltage.swell", 1), ("voltage.cut", 4)] == grid.told()
 
 
+def test_a_doubt_that_outlived_a_restart_is_dropped_by_a_good_reading() -> None:
+    grid = Grid().push(180, 230, 230, after=2)
+    grid.restart()
+
+    assert [] == grid.push(230, 230, 230, after=3).push(180, 230, 230).told()
+
+
 def test_a_restart_before_the_first_voltages_leaves_the_dead_phases_unconnected() -> None:
     supply, _ = Supply.unpack(Supply().pack(), 0)
     told = [watch(supply, THREE, [GOOD, 0, 0], MONDAY + n * 5000, LIMITS) for n in range(3)]
