@@ -7,6 +7,7 @@ import typer
 from stream_app.commands import keys, registry, rejects, topics, worker
 from stream_app.commands.decode import decode
 from stream_app.commands.export import export
+from stream_app.commands.reprocess import reprocess
 
 app = typer.Typer(
     help="From the customer port of an electricity meter to the billing record.",
@@ -21,6 +22,7 @@ app.add_typer(rejects.app, name="rejects")
 app.add_typer(keys.app, name="keys")
 app.command()(decode)
 app.command()(export)
+app.command()(reprocess)
 
 
 def main() -> None:
