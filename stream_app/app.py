@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import faust
@@ -42,6 +44,7 @@ def create_app(settings: Settings, supplies: Supplies) -> LaneApp:
         broker="kafka://" + settings.kafka.bootstrap,
         broker_credentials=_credentials(settings.kafka),
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / f"{worker.application}-faust",  # Faust makes one, nothing is kept there
         web_bind=worker.web_bind,
         web_port=worker.web_port,
         topic_partitions=settings.topics.partitions,

@@ -143,12 +143,12 @@ def open_telegram(
     control = sealed.security_control
     if policy.security == "authenticated" and not control & AUTHENTICATED:
         raise DowngradeError(f"security control {control:02X} has no tag, and this meter must be authenticated")
-    refusal: MeterDataError = UnknownKeyError("no key is held for this system title")
+    refusal: MeterDataError | None = None
     for held in trust.candidates(policy, clock):
         try:
             push = decode(unseal(sealed, held.keys))
         except MeterDataError as error:
-            if isinstance(refusal, UnknownKeyError) or not isinstance(error, NOT_EVEN_OPENED):
+            if refusal is None or not isinstance(error, NOT_EVEN_OPENED):
                 refusal = error  # of several keys, the one that got furthest tells what is wrong
             continue
         fingerprint = crc32(apdu)
@@ -157,4 +157,4 @@ def open_telegram(
         if verdict not in PASSES:
             raise ReplayError(verdict.value)
         return Opened(push, held, control, sealed.frame_counter, fingerprint, verdict, guard.newest)
-    raise refusal
+    raise refusal or UnknownKeyError("no key is held for this system title")
