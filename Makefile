@@ -1,5 +1,5 @@
 # Everything a person types here. A bare machine needs Python 3.11 or newer; the real-Kafka tests also Java 17 and Maven.
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 READY := .venv/ready
 
