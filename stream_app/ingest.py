@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 from edge_agent.link.errors import MeterDataError
 from edge_agent.link.telegram import reread
 from stream_app.avro import Codecs
-from stream_app.dlms.cipher import TITLE_OCTETS
+from stream_app.dlms.cipher import AUTHENTICATED, TITLE_OCTETS
 from stream_app.dlms.errors import MisroutedError
+from stream_app.dlms.layout import NEW_TUPLE
 from stream_app.dlms.notification import Reader
 from stream_app.energy import meter_energy, supply
 from stream_app.energy.meter_energy import Sample
@@ -27,12 +27,11 @@ from stream_app.meter import CLOCK_KEY, WIDE, IngestState, MeterState
 from stream_app.meter_plan import Knowledge, MeterPlan, Shape
 from stream_app.meter_time import Measured, decide
 from stream_app.promotion import Promotion
-from stream_app.reading_encoder import encode_reading
 from stream_app.records import Event, MeterQuarter, Severity
 from stream_app.refusals import reject
 from stream_app.replay import MAX_COUNTER, Verdict
 from stream_app.topics import Topics
-from stream_app.trust import Moved, Opened, open_telegram
+from stream_app.trust import NOTHING_ELSE, Moved, Opened, open_telegram
 
 CLOCK_STEP_MS: Final = 60_000  # stage two learns of the passing of time at least this often
 ROUND: Final = 60  # sweeps in which every meter is looked at once
@@ -56,6 +55,7 @@ class IngestStage:
         self.tally: Counter[str] = Counter()
         self._topics = topics
         self._codecs = codecs
+        self._header = codecs.readings.header
         self._partitions = partitions
         self._targets = targets
         self._tolerance_ms = knowledge.limits.clock_tolerance_ms
@@ -99,7 +99,8 @@ class IngestStage:
         for record in records:
             received_at = state.feed(record.timestamp, now)
             try:
-                outputs += self._telegram(state, record, received_at, found)
+                if reading := self._telegram(state, record, received_at, found):
+                    outputs.append(reading)
             except MeterDataError as error:
                 self.tally[error.kind] += 1
                 outputs.append(reject(self._topics.rejects, record, error))
@@ -123,48 +124,40 @@ class IngestStage:
         del state.tour[-share:]
         return self._finish(state, [], found, now)
 
-    def _telegram(self, state: IngestState, record: Record, received_at: int, found: list[Found]) -> Iterable[Output]:
+    def _telegram(self, state: IngestState, record: Record, received_at: int, found: list[Found]) -> Output | None:
         """One telegram from link bytes to reading. Whatever is raised, nothing has moved."""
         key = record.key or b""
         headers = dict(record.headers)
         telegram = reread(record.value or b"", headers.get("link", b"auto").decode("ascii", "replace"))
         title = _title(key, telegram.title)
-        meter = state.meters.get(key)
+        offset, meter = record.offset, state.meters.get(key)
         if meter is None:
             self._check_partition(key, record.partition)
             meter = MeterState()  # kept only if the telegram is accepted: invented titles cost no memory
-        elif record.offset <= meter.offset:
-            return ()  # done before a crash, on a broker without transactions
+        elif offset <= meter.offset:
+            return None  # done before a crash, on a broker without transactions
         clock = state.time(received_at)
         adopted: list[Found] = []
         plan = self._plan(state, meter, key, clock, adopted)
-        decode = partial(self.reader.read, profile=plan.profile)
-        opened = open_telegram(telegram.apdu, title, meter.trust, plan.policy, decode, clock)
-        late = opened.verdict is Verdict.LATE
-        measured = decide(opened.push.time, received_at, self._tolerance_ms, meter.measured_at, late)
-        shape = self.knowledge.shape(opened.push, plan.rules)
-        reading = encode_reading(
-            plan.prefix(self._codecs.readings.header, record.partition, headers, opened, measured.at),
-            record.offset,
-            measured.at,
-            received_at,
-            measured.from_gateway,
-            measured.status,
-            opened.counter,
-            shape.encoder.encode(opened.push.values),
-        )
+        opened = open_telegram(telegram.apdu, title, meter.trust, plan.policy, self.reader.read, clock)
+        push, _, _, counter, _, verdict, newest = opened
+        late = verdict is Verdict.LATE
+        measured = decide(push.time, received_at, self._tolerance_ms, meter.measured_at, late)
+        at, from_gateway, status, drift_ms = measured
+        _, prefix, shape = plan.form(self._header, record.partition, headers, opened, at)
+        reading = shape.encoder.encode(prefix, offset, at, received_at, from_gateway, status, counter, push.values)
         found += adopted
-        found += _settle(meter, plan, shape, opened, measured.at, clock)
+        found += _settle(meter, plan, shape, opened, at, clock)
         moved = meter.trust.accept(opened, clock)
-        if moved or measured.drift_ms is not None or _counter_is_odd(opened):
+        if moved is not NOTHING_ELSE or drift_ms is not None or _is_odd(counter, newest):
             found += self._news(state, plan, opened, measured, moved)
-        meter.offset = record.offset
+        meter.offset = offset
         if not late:
-            meter.measured_at = measured.at
+            meter.measured_at = at
         state.meters[key] = meter
         state.dirty.add(key)
         self.tally["accepted"] += 1
-        return (Output(self._topics.readings, key, reading, measured.at),)
+        return NEW_TUPLE(Output, (self._topics.readings, key, reading, at, None, ()))
 
     def _plan(self, state: IngestState, meter: MeterState, key: bytes, clock: int, found: list[Found]) -> MeterPlan:
         """The meter's plan. A new one may change what its quarters have to say."""
@@ -229,13 +222,14 @@ class IngestStage:
 
 def _settle(meter: MeterState, plan: MeterPlan, shape: Shape, opened: Opened, at: int, clock: int) -> Sequence[Found]:
     """The energy of a telegram, and the supply's events where it is newer than all before."""
-    values = opened.push.values
-    sample = Sample(at, shape.sample(values), opened.authenticated)
-    if opened.verdict is Verdict.LATE or at < meter.measured_at:
+    push, _, control, counter, _, verdict, newest = opened
+    values = push.values
+    sample = NEW_TUPLE(Sample, (at, shape.sample(values), control & AUTHENTICATED != 0))
+    if verdict is Verdict.LATE or at < meter.measured_at:
         return meter_energy.advance(meter.energy, sample, plan.rules, clock)
     events = supply.watch(meter.supply, shape.phases, values, at, plan.supply)
-    if at - meter.measured_at > supply.OUTAGE_MS and opened.counter is not None and opened.newest >= 0:
-        sent = opened.counter - opened.newest
+    if at - meter.measured_at > supply.OUTAGE_MS and counter is not None and newest >= 0:
+        sent = counter - newest
         events = events + supply.silence(meter.supply, meter.energy, sample, meter.measured_at, sent, plan.supply)
     quarters = meter_energy.advance(meter.energy, sample, plan.rules, clock)
     if not quarters:
@@ -243,8 +237,7 @@ def _settle(meter: MeterState, plan: MeterPlan, shape: Shape, opened: Opened, at
     return [*events, *quarters, *supply.demand(quarters, at, plan.supply)]
 
 
-def _counter_is_odd(opened: Opened) -> bool:
-    counter, newest = opened.counter, opened.newest
+def _is_odd(counter: int | None, newest: int) -> bool:
     return counter is not None and (counter > newest + COUNTER_JUMP or newest < COUNTER_NEAR_END <= counter)
 
 

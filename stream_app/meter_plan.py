@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream_app.dlms.cipher import ENCRYPTED
-from stream_app.dlms.definitions import Profile, packaged
-from stream_app.dlms.layout import Layout, Push
+from stream_app.dlms.definitions import packaged
+from stream_app.dlms.layout import Layout
 from stream_app.energy import supply
 from stream_app.energy.meter_energy import MeterRules, rules_for
 from stream_app.keys.ring import KeyRing
-from stream_app.reading_encoder import QuantityEncoder, reading_prefix
+from stream_app.reading_encoder import ReadingEncoder, picker, reading_prefix
 from stream_app.registry.model import Directory, Meter, Point
 from stream_app.trust import Opened, Policy
 
-MAX_PREFIXES: Final = 16  # of one meter: lists × gateways × key versions
 MAX_SHAPES: Final = 4096
 LITRES: Final = {"m3": 3}  # volumes are counted in litres
+
+Step = tuple[int, int, int]  # place in the push (-1: nowhere), times, divided by
+Sampler = Callable[[Sequence[int]], Sequence[int | None]]
 
 
 class Limits(NamedTuple):
@@ -28,17 +30,24 @@ class Limits(NamedTuple):
     grace_ms: int = 1_800_000
 
 
-class MeterPlan:
-    """One meter's plan. ``prefixes`` are the constant parts of its readings."""
+class Form(NamedTuple):
+    """What a meter's readings have in common while all that it is ``made_of`` stays the same."""
 
-    __slots__ = ("made_from", "points", "policy", "prefixes", "profile", "rules", "supply", "title")
+    made_of: tuple[object, ...]
+    prefix: bytes
+    shape: Shape
+
+
+class MeterPlan:
+    """One meter's plan."""
+
+    __slots__ = ("_form", "made_from", "points", "policy", "rules", "supply", "title")
 
     def __init__(
         self,
         made_from: Knowledge,
         title: str,
         policy: Policy,
-        profile: Profile,
         rules: MeterRules,
         points: tuple[Point, ...],
         limits: supply.Limits,
@@ -46,11 +55,10 @@ class MeterPlan:
         self.made_from = made_from
         self.title = title
         self.policy = policy
-        self.profile = profile
         self.rules = rules
         self.points = points
         self.supply = limits
-        self.prefixes: dict[tuple[object, ...], bytes] = {}
+        self._form: Form | None = None
 
     def point_at(self, at: int) -> Point | None:
         """The metering point served at ``at``; where there are two, the one with the import side."""
@@ -60,53 +68,54 @@ class MeterPlan:
         valid = [p for p in self.points if p.valid_from <= at and (p.valid_to is None or at < p.valid_to)]
         return min(valid, key=lambda point: point.role == "producer", default=None)
 
-    def prefix(self, header: bytes, partition: int, headers: Mapping[str, bytes], opened: Opened, at: int) -> bytes:
-        """The part of a reading that stays while gateway, key, list, id and metering point do."""
-        push, point = opened.push, self.point_at(at)
-        edge, port = headers.get("edge-id"), headers.get("port")
-        version = opened.key.keys.version if opened.key else None
-        site = point and (point.metering_point, point.site)
-        key = (edge, port, opened.security_control, version, push.layout, push.id_octets, site)
-        prefix = self.prefixes.get(key)
-        if prefix is None:
-            if len(self.prefixes) >= MAX_PREFIXES:
-                self.prefixes.clear()
-            prefix = self.prefixes[key] = reading_prefix(
-                header,
-                system_title=self.title,
-                device_id=push.device_id,
-                metering_point=point.metering_point if point else None,
-                site=point.site if point else None,
-                encrypted=bool(opened.security_control & ENCRYPTED),
-                authenticated=opened.authenticated,
-                key_version=version,
-                push_list=push.layout.name,
-                edge_id=None if edge is None else edge.decode("utf-8", "replace"),
-                port=None if port is None else port.decode("utf-8", "replace"),
-                source_partition=partition,
-            )
-        return prefix
+    def form(self, header: bytes, partition: int, headers: Mapping[str, bytes], opened: Opened, at: int) -> Form:
+        """The form of the last reading, or another one where gateway, key, list, id or metering point have changed."""
+        push, key, control, _, _, _, _ = opened
+        edge, port, point, form = headers.get("edge-id"), headers.get("port"), self.point_at(at), self._form
+        made_of = (edge, port, control, key, push.layout, push.id_octets, point)
+        if form is not None and form.made_of == made_of:
+            return form
+        prefix = reading_prefix(
+            header,
+            system_title=self.title,
+            device_id=push.device_id,
+            metering_point=point.metering_point if point else None,
+            site=point.site if point else None,
+            encrypted=bool(control & ENCRYPTED),
+            authenticated=opened.authenticated,
+            key_version=key.keys.version if key else None,
+            push_list=push.layout.name,
+            edge_id=None if edge is None else edge.decode("utf-8", "replace"),
+            port=None if port is None else port.decode("utf-8", "replace"),
+            source_partition=partition,
+        )
+        form = self._form = Form(made_of, prefix, self.made_from.shape(push.layout, self.rules.quantities))
+        return form
 
 
 class Shape:
     """What is compiled once per layout and set of quantities, and shared by all meters of a kind.
 
-    ``phases``: the voltages in it.
+    ``sample`` picks the registers that make quarters, one per quantity, in Wh, varh or litres; None where there is
+    none. ``phases``: the voltages in it.
     """
 
-    __slots__ = ("encoder", "phases", "steps")
+    __slots__ = ("encoder", "phases", "sample")
 
     def __init__(self, layout: Layout, quantities: tuple[str, ...]) -> None:
-        self.encoder = QuantityEncoder(layout.registers)
-        self.steps = tuple(_step(layout, quantity) for quantity in quantities)
+        self.encoder = ReadingEncoder(layout.registers)
+        self.sample = _sampler([_step(layout, quantity) for quantity in quantities])
         self.phases = tuple(_phases(layout))
 
-    def sample(self, values: Sequence[int]) -> tuple[int | None, ...]:
-        """The registers that make quarters, one per quantity, in Wh, varh or litres; None where there is none."""
-        return tuple([None if at < 0 else values[at] * up // down for at, up, down in self.steps])
+
+def _sampler(steps: list[Step]) -> Sampler:
+    """Registers that count as they are kept need only be picked."""
+    if all(step == (step[0], 1, 1) and step[0] >= 0 for step in steps):
+        return picker([at for at, _, _ in steps])
+    return lambda values: [None if at < 0 else values[at] * up // down for at, up, down in steps]
 
 
-def _step(layout: Layout, quantity: str) -> tuple[int, int, int]:
+def _step(layout: Layout, quantity: str) -> Step:
     for at, register in enumerate(layout.registers):
         if register.scale is not None and register.obis.partition(":")[2] == quantity:
             exponent = register.scale + LITRES.get(register.unit, 0)
@@ -136,17 +145,18 @@ class Knowledge:
         directory, limits = self.directory, self.limits
         meter = directory.meters.get(title, Meter(title))
         points = directory.points_of_title.get(title, ())
-        policy = Policy(meter.security, meter.replay == "strict", self.ring.of(title), limits.rotation_grace_ms)
         profile = self._definitions.profile(
             push_list=meter.push_list, scale_profile=meter.scale_profile, timezone=directory.timezone_of(title)
         )
+        strict = meter.replay == "strict"
+        policy = Policy(meter.security, strict, self.ring.of(title), limits.rotation_grace_ms, profile)
         rules = rules_for(meter, points, grace_ms=limits.grace_ms)
         watched = supply.Limits(title, meter.push_seconds * 1000, meter.max_power_w)
-        return MeterPlan(self, title, policy, profile, rules, points, watched)
+        return MeterPlan(self, title, policy, rules, points, watched)
 
-    def shape(self, push: Push, rules: MeterRules) -> Shape:
-        """The compiled shape of a push."""
-        key = (push.layout, rules.quantities)
+    def shape(self, layout: Layout, quantities: tuple[str, ...]) -> Shape:
+        """The compiled shape of a layout."""
+        key = (layout, quantities)
         shape = self._shapes.get(key)
         if shape is None:
             if len(self._shapes) >= MAX_SHAPES:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from stream_app.dlms.clock import MeterTime
+from stream_app.dlms.layout import NEW_TUPLE
 
 INVALID: Final = 0x01  # clock status, bit 0 (Blue Book 4.1.6.1)
 UNSPECIFIED: Final = 0xFF
@@ -30,16 +31,18 @@ def decide(time: MeterTime | None, received_at: int, tolerance_ms: int, newest: 
     ``newest`` is the time of the meter's newest accepted counter, and ``late`` says that this telegram's counter is
     lower: both are needed only for the hour that local time repeats in autumn.
     """
-    if time is None or time.utc_ms is None:
-        return Measured(received_at, True, time.status if time else None)
-    at, status = time.utc_ms, time.status
-    if time.ambiguous:
+    if time is None:
+        return Measured(received_at, True, None)
+    at, _, status, ambiguous = time
+    if at is None:
+        return Measured(received_at, True, status)
+    if ambiguous:
         at = _which_hour(at, received_at, tolerance_ms, newest, late)
     if status is not None and status & INVALID and status != UNSPECIFIED:
         return Measured(received_at, True, status)
     if abs(at - received_at) > tolerance_ms:
         return Measured(received_at, True, status, at - received_at)
-    return Measured(at, False, status)
+    return NEW_TUPLE(Measured, (at, False, status, None))
 
 
 def _which_hour(first: int, received_at: int, tolerance_ms: int, newest: int, late: bool) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from edge_agent.link.errors import MeterDataError
@@ -51,9 +50,9 @@ class Decoder:
 
     def _open(self, apdu: bytes, sealed: Sealed | None) -> Opened:
         title = sealed.title if sealed else b""
-        policy = Policy(self._security, False, self.keys.of(title.hex().upper()), 0)
+        policy = Policy(self._security, False, self.keys.of(title.hex().upper()), 0, self.profile)
         trust = self._trusts[title]
-        opened = open_telegram(apdu, self.title, trust, policy, partial(self._reader.read, profile=self.profile), 0)
+        opened = open_telegram(apdu, self.title, trust, policy, self._reader.read, 0)
         trust.accept(opened, 0)
         return opened
 

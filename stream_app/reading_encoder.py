@@ -1,18 +1,20 @@
 """Readings to bytes on the hot path: the bytes of ``Codec[Reading].encode``, for a fraction of its time.
 
-A reading is put together from three parts. ``reading_prefix`` holds what all telegrams of a meter on a port share and
-is made once. ``QuantityEncoder`` is compiled once per layout of telegrams: it knows which register goes to which column
-by which factor, and has the bytes between the numbers ready. What is left per telegram are the numbers themselves, and
-each is two look-ups: a varint is the bytes of its low 14 bits and those of the rest.
+A reading is one ``%`` over bytes. ``reading_prefix`` holds what all telegrams of a meter on a port share and is made
+once. ``ReadingEncoder`` is compiled once per layout of telegrams: it knows which register goes to which column by which
+factor, and its format holds the bytes between the numbers. What is left per telegram are the numbers themselves, and
+none is computed: registers that rise are two look-ups (the bytes of the low 14 bits, and those of the rest), what is
+measured at an instant comes again and again and is one (``Scaled``).
 
 A property test holds this and the codec to the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple, Protocol
+from operator import getitem, itemgetter, mul
+from typing import Final, NamedTuple, Protocol
 
 from stream_app.reading_columns import COLUMNS
 
@@ -22,6 +24,9 @@ SOME = b"\x02"  # index of the other branch
 METER, GATEWAY = b"\x00", b"\x02"  # the symbols of TimeSource
 TRUE, FALSE = b"\x01", b"\x00"
 CACHED = 2**17  # registers up to 10**9 fit; some 15 MB when full
+CACHED_SCALED: Final = 2**16
+NUMBER: Final = b"%b"
+MOMENTS: Final = NUMBER * 6  # prefix, offset, two times, what is known of clock and counter, the counter
 
 
 class Register(Protocol):
@@ -75,6 +80,32 @@ def encode_long(value: int) -> bytes:
     return SMALL[value] if value < 8192 else LOW[value & 8191] + REST[value >> 13]
 
 
+class Longs:
+    """Numbers that are written anew each time; indexed like a ``Scaled``."""
+
+    def __getitem__(self, value: int) -> bytes:
+        return encode_long(value)
+
+
+class Scaled(dict[int, bytes]):
+    """The bytes of ``number * factor``, remembered."""
+
+    __slots__ = ("_factor",)
+
+    def __init__(self, factor: int) -> None:
+        self._factor = factor
+
+    def __missing__(self, number: int) -> bytes:
+        if len(self) >= CACHED_SCALED:
+            self.clear()
+        self[number] = written = encode_long(number * self._factor)
+        return written
+
+
+LONGS: Final = Longs()
+scaled: Final = cache(Scaled)
+
+
 def _string(text: str) -> bytes:
     data = text.encode()
     return encode_long(len(data)) + data
@@ -123,32 +154,8 @@ def reading_prefix(
 
 
 @cache
-def _clock(gateway_time: bool, clock_status: int | None) -> bytes:
-    return (GATEWAY if gateway_time else METER) + _optional_long(clock_status)
-
-
-def encode_reading(
-    prefix: bytes,
-    source_offset: int,
-    measured_at: int,
-    received_at: int,
-    gateway_time: bool,
-    clock_status: int | None,
-    frame_counter: int | None,
-    quantities: bytes,
-) -> bytes:
-    """A reading as a Kafka value. ``quantities`` comes from a ``QuantityEncoder``; times are epoch milliseconds."""
-    return b"".join(
-        (
-            prefix,
-            encode_long(source_offset),
-            encode_long(measured_at),
-            encode_long(received_at),
-            _clock(gateway_time, clock_status),
-            _optional_long(frame_counter),
-            quantities,
-        )
-    )
+def _circumstances(gateway_time: bool, clock_status: int | None, counted: bool) -> bytes:
+    return (GATEWAY if gateway_time else METER) + _optional_long(clock_status) + (SOME if counted else NULL)
 
 
 class Slot(NamedTuple):
@@ -187,48 +194,86 @@ def assign_slots(registers: Sequence[Register]) -> list[Slot]:
     return slots
 
 
-class QuantityEncoder:
-    """The quantity columns and ``other`` of the readings of one layout."""
+def picker(places: Sequence[int]) -> Callable[[Sequence[int]], Sequence[int]]:
+    """What takes the items at these places out of a sequence."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: [values[at] for at in places]
+
+
+class ReadingEncoder:
+    """The readings of one layout."""
 
     def __init__(self, registers: Sequence[Register]) -> None:
-        self._registers = registers
         slots = assign_slots(registers)
         at_column = {slot.column: at for at, slot in enumerate(slots)}
+        columns = [at_column.get(column.field) for column in COLUMNS.values()]
         others = [at for at, slot in enumerate(slots) if slot.column is None]
-        self._order: list[int] = []
-        self._parts: list[bytes] = []  # what is constant at even places, a number between any two
-        constant = b""
-        for column in COLUMNS.values():
-            if column.field in at_column:
-                self._add(constant + SOME, at_column[column.field])
-                constant = b""
-            else:
-                constant += NULL
+        order = [at for at in columns if at is not None] + others
+        rising = next((place for place, at in enumerate(order) if not _rises(registers[at], slots[at])), len(order))
+        factors = [slots[at].factor for at in order]
+        self._registers = registers
+        self._rising, self._rest = picker(order[:rising]), picker(order[rising:])
+        self._factors = factors[:rising] if set(factors[:rising]) - {1} else None
+        self._tables = [
+            LONGS if slots[at].column is None else scaled(factor)
+            for at, factor in zip(order[rising:], factors[rising:], strict=True)
+        ]
+        parts = [NULL if at is None else SOME + NUMBER for at in columns]
         if others:
-            constant += encode_long(len(others))  # an Avro array: blocks of count and items, and an empty one
-        for at in others:
-            register = registers[at]
-            self._add(constant + _string(register.obis), at)
-            constant = _optional_long(register.scale) + _optional_string(register.unit or None)
-        self._parts.append(constant + encode_long(0))
-        self._scaled = [(place, slots[at].factor) for place, at in enumerate(self._order) if slots[at].factor != 1]
+            parts.append(_escaped(encode_long(len(others))))  # an Avro array: count and items, and an empty block
+        for register in (registers[at] for at in others):
+            parts += _escaped(_string(register.obis)), NUMBER
+            parts.append(_escaped(_optional_long(register.scale) + _optional_string(register.unit or None)))
+        self._format = MOMENTS + b"".join(parts) + encode_long(0)
 
-    def _add(self, constant: bytes, at: int) -> None:
-        self._parts += constant, b""
-        self._order.append(at)
-
-    def encode(self, values: Sequence[int]) -> bytes:
-        """The integers of one telegram, in the order of the registers, as the tail of a reading.
+    def encode(
+        self,
+        prefix: bytes,
+        source_offset: int,
+        measured_at: int,
+        received_at: int,
+        gateway_time: bool,
+        clock_status: int | None,
+        frame_counter: int | None,
+        values: Sequence[int],
+    ) -> bytes:
+        """A reading as a Kafka value; times are epoch milliseconds, ``values`` in the order of the registers.
 
         What no Avro long can hold (64-bit registers that say "not available") is left out, as if it had not been sent.
         """
-        numbers = [values[at] for at in self._order]
-        for place, factor in self._scaled:
-            numbers[place] *= factor
-        parts = self._parts.copy()
+        counted = frame_counter is not None
+        rising = self._rising(values) if self._factors is None else map(mul, self._rising(values), self._factors)
+        numbers = (source_offset, measured_at, received_at, frame_counter or 0, *rising)
         try:
-            parts[1::2] = [SMALL[n] if n < 8192 else LOW[n & 8191] + REST[n >> 13] for n in numbers]
+            offset, measured, received, counter, *registers = [
+                LOW[n & 8191] + REST[n >> 13] if n >= 8192 else SMALL[n] for n in numbers
+            ]
+            return self._format % (
+                prefix,
+                offset,
+                measured,
+                received,
+                _circumstances(gateway_time, clock_status, counted),
+                counter if counted else b"",
+                *registers,
+                *map(getitem, self._tables, self._rest(values)),
+            )
         except OverflowError:
-            kept = sorted(at for at, n in zip(self._order, numbers, strict=True) if LONG_MIN <= n <= LONG_MAX)
-            return QuantityEncoder([self._registers[at] for at in kept]).encode([values[at] for at in kept])
-        return b"".join(parts)
+            kept = self._that_fit(values)
+        fewer = ReadingEncoder([self._registers[at] for at in kept])
+        moments = (source_offset, measured_at, received_at, gateway_time, clock_status, frame_counter)
+        return fewer.encode(prefix, *moments, [values[at] for at in kept])
+
+    def _that_fit(self, values: Sequence[int]) -> list[int]:
+        factors = [slot.factor for slot in assign_slots(self._registers)]
+        return [at for at, factor in enumerate(factors) if LONG_MIN <= values[at] * factor <= LONG_MAX]
+
+
+def _rises(register: Register, slot: Slot) -> bool:
+    """Energies, whose columns come first; what is measured at an instant repeats itself."""
+    return slot.column is not None and register.unit.endswith("h")
+
+
+def _escaped(constant: bytes) -> bytes:
+    return constant.replace(b"%", b"%%")

@@ -30,19 +30,15 @@ class Verdict(Enum):
 
 
 class ReplayGuard:
-    """The accepted counters of one meter under one encryption key."""
+    """The accepted counters of one meter under one encryption key; ``newest`` is the highest, -1 before the first."""
 
-    __slots__ = ("_first", "_last", "_recent")
+    __slots__ = ("_first", "_last", "_recent", "newest")
 
     def __init__(self) -> None:
         self._first: list[int] = []  # where each range begins, ascending
         self._last: list[int] = []  # and ends, inclusive
         self._recent = [0] * REMEMBERED  # fingerprint of counter c at c % REMEMBERED
-
-    @property
-    def newest(self) -> int:
-        """The highest counter accepted, -1 before the first."""
-        return self._last[-1] if self._last else -1
+        self.newest = -1
 
     def judge(self, counter: int, fingerprint: int, *, strict: bool = False) -> Verdict:
         """May this counter be accepted? ``fingerprint`` (32 bits of a checksum) is that of the telegram's bytes."""
@@ -57,14 +53,14 @@ class ReplayGuard:
 
     def accept(self, counter: int, fingerprint: int) -> None:
         """Take a counter that was judged NEW or LATE and whose telegram has been verified."""
-        last = self._last
-        if last and counter == last[-1] + 1:
-            last[-1] = counter
+        newest = self.newest
+        if counter > newest - REMEMBERED:
             self._recent[counter % REMEMBERED] = fingerprint
+        if counter == newest + 1 and newest >= 0:
+            self._last[-1] = self.newest = counter
             return
-        if counter > self.newest - REMEMBERED:
-            self._recent[counter % REMEMBERED] = fingerprint
         self._insert(counter)
+        self.newest = self._last[-1]
 
     def _insert(self, counter: int) -> None:
         first, last = self._first, self._last
@@ -99,4 +95,5 @@ class ReplayGuard:
         for first, last in _RANGE.iter_unpack(data[at + _HEAD.size : end]):
             guard._first.append(first)
             guard._last.append(last)
+            guard.newest = last
         return guard, end

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from edge_agent.link.errors import MeterDataError
 from stream_app.dlms.cipher import AUTHENTICATED, read_header, unseal
+from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import (
     AuthenticationError,
     ClearTextRefusedError,
@@ -22,7 +23,7 @@ from stream_app.dlms.errors import (
     ReplayError,
     UnknownKeyError,
 )
-from stream_app.dlms.layout import Push
+from stream_app.dlms.layout import NEW_TUPLE, Push
 from stream_app.keys.ring import SERIES_OCTETS, HeldKey
 from stream_app.registry.model import Security
 from stream_app.replay import ReplayGuard, Verdict
@@ -45,12 +46,14 @@ NOTHING_ELSE: Final = Moved(0)
 
 
 class Policy(NamedTuple):
-    """What is asked of one meter. ``grace_ms``: how long a replaced key version still opens telegrams in flight."""
+    """What is asked of one meter. ``grace_ms``: how long a replaced key version still opens telegrams in flight;
+    ``profile``: how to read them."""
 
     security: Security
     strict: bool
     held: tuple[HeldKey, ...]
     grace_ms: int
+    profile: Profile
 
 
 class Opened(NamedTuple):
@@ -94,20 +97,21 @@ class Trust:
 
     def accept(self, opened: Opened, clock: int) -> Moved:
         """Move the counter; what else has moved with it."""
-        key, counter = opened.key, opened.counter
+        _, key, _, counter, fingerprint, _, _ = opened
         moved = NOTHING_ELSE
         if key is None or counter is None:
             return moved
-        guard = self.guards.get(key.series)
+        keys, series = key
+        guard = self.guards.get(series)
         if guard is None:
-            if any(known[:-1] == key.series[:-1] for known in self.guards):
+            if any(known[:-1] == series[:-1] for known in self.guards):
                 moved |= Moved.RESET
             if len(self.guards) >= MAX_SERIES:
                 del self.guards[next(iter(self.guards))]
-            guard = self.guards[key.series] = ReplayGuard()
-        guard.accept(counter, opened.fingerprint)
-        if key.keys.version > self.version:
-            self.version, self.promoted_at = key.keys.version, clock
+            guard = self.guards[series] = ReplayGuard()
+        guard.accept(counter, fingerprint)
+        if keys.version > self.version:
+            self.version, self.promoted_at = keys.version, clock
             moved |= Moved.PROMOTED
         return moved
 
@@ -129,32 +133,33 @@ class Trust:
 
 
 def open_telegram(
-    apdu: bytes, title: bytes, trust: Trust, policy: Policy, decode: Callable[[bytes], Push], clock: int
+    apdu: bytes, title: bytes, trust: Trust, policy: Policy, read: Callable[[bytes, Profile], Push], clock: int
 ) -> Opened:
     """Verify, decrypt and read; raises the kind of refusal.
 
     ``title`` stands in where the meter leaves its own empty; ``clock`` is the stream clock in epoch milliseconds.
     """
     sealed = read_header(apdu, title)
+    security, strict, _, _, profile = policy
     if sealed is None:
-        if policy.security != "clear":
-            raise ClearTextRefusedError(f"clear text, but the meter's security is {policy.security!r}", offset=0)
-        return Opened(decode(apdu))
-    control = sealed.security_control
-    if policy.security == "authenticated" and not control & AUTHENTICATED:
+        if security != "clear":
+            raise ClearTextRefusedError(f"clear text, but the meter's security is {security!r}", offset=0)
+        return Opened(read(apdu, profile))
+    _, _, control, counter, _, _ = sealed
+    if security == "authenticated" and not control & AUTHENTICATED:
         raise DowngradeError(f"security control {control:02X} has no tag, and this meter must be authenticated")
     refusal: MeterDataError | None = None
     for held in trust.candidates(policy, clock):
         try:
-            push = decode(unseal(sealed, held.keys))
+            push = read(unseal(sealed, held.keys), profile)
         except MeterDataError as error:
             if refusal is None or not isinstance(error, NOT_EVEN_OPENED):
                 refusal = error  # of several keys, the one that got furthest tells what is wrong
             continue
         fingerprint = crc32(apdu)
         guard = trust.guards.get(held.series, NEVER_USED)
-        verdict = guard.judge(sealed.frame_counter, fingerprint, strict=policy.strict)
+        verdict = guard.judge(counter, fingerprint, strict=strict)
         if verdict not in PASSES:
             raise ReplayError(verdict.value)
-        return Opened(push, held, control, sealed.frame_counter, fingerprint, verdict, guard.newest)
+        return NEW_TUPLE(Opened, (push, held, control, counter, fingerprint, verdict, guard.newest))
     raise refusal or UnknownKeyError("no key is held for this system title")

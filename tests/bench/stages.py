@@ -74,13 +74,16 @@ def time_stages(meters: Sequence[Meter], telegrams: Sequence[Telegram], batch: i
     keys = [knowledge.ring.of(t.title.decode())[0].keys for t in rest]
     plain = [unseal(s, k) for s, k in zip(sealed, keys, strict=True) if s]
     plan = knowledge.plan(meters[0].title)
-    pushes = [stage.reader.read(p, plan.profile) for p in plain]
-    encoder = knowledge.shape(pushes[0], plan.rules).encoder
+    profile = plan.policy.profile
+    pushes = [stage.reader.read(p, profile) for p in plain]
+    encoder, prefix = knowledge.shape(pushes[0].layout, plan.rules.quantities).encoder, bytes(100)
     return {
         "link: five blocks to one telegram": _each(lambda t: reread(t.captured, "hdlc"), rest),
         "cipher: header, tag, plaintext": _each(_open, list(zip(apdus, keys, strict=True))),
-        "push: remembered layout": _each(lambda p: stage.reader.read(p, plan.profile), plain),
-        "Avro: quantities of the reading": _each(lambda push: encoder.encode(push.values), pushes),
+        "push: remembered layout": _each(lambda p: stage.reader.read(p, profile), plain),
+        "Avro: the reading": _each(
+            lambda push: encoder.encode(prefix, now, now, now, False, 0, now, push.values), pushes
+        ),
         "all of stage one": _each(whole, batches[1:]) / batch,
     }
 

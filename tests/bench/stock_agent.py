@@ -23,7 +23,7 @@ from stream_app.avro import load_codecs
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys, read_header, unseal
 from stream_app.dlms.definitions import packaged
 from stream_app.dlms.notification import Reader
-from stream_app.reading_encoder import QuantityEncoder, encode_reading, reading_prefix
+from stream_app.reading_encoder import ReadingEncoder, reading_prefix
 from tests.bench.load import PARTITIONS, ZONE
 
 SOURCE, TARGET, COUNT = os.environ["SOURCE"], os.environ["TARGET"], int(os.environ["COUNT"])
@@ -52,7 +52,7 @@ def make_app() -> faust.App:
     header = load_codecs().readings.header
     profile = packaged().profile(push_list=None, scale_profile="lg-e450", timezone=ZONE)
     keys, reader = _keys(), Reader()
-    encoders: dict[object, QuantityEncoder] = {}
+    encoders: dict[object, ReadingEncoder] = {}
     done, began = 0, 0.0
 
     def read(key: bytes, value: bytes, offset: int, timestamp: int, counter_before: int) -> tuple[int, bytes]:
@@ -62,16 +62,14 @@ def make_app() -> faust.App:
         push = reader.read(unseal(sealed, keys[key]), profile)
         if sealed.frame_counter <= counter_before:
             raise ValueError("replay")
-        encoder = encoders.get(push.layout) or encoders.setdefault(push.layout, QuantityEncoder(push.layout.registers))
+        encoder = encoders.get(push.layout) or encoders.setdefault(push.layout, ReadingEncoder(push.layout.registers))
         prefix = reading_prefix(
             header, system_title=key.decode(), device_id=push.device_id, metering_point=None, site=None, encrypted=True,
             authenticated=True, key_version=1, push_list=None, edge_id=None, port=None, source_partition=0,
         )  # fmt: skip
         at = push.time.utc_ms if push.time and push.time.utc_ms else timestamp
-        quantities = encoder.encode(push.values)
-        return sealed.frame_counter, encode_reading(
-            prefix, offset, at, timestamp, False, None, sealed.frame_counter, quantities
-        )
+        counter = sealed.frame_counter
+        return counter, encoder.encode(prefix, offset, at, timestamp, False, None, counter, push.values)
 
     @app.agent(frames)  # type: ignore[untyped-decorator]
     async def agent(stream: Any) -> None:

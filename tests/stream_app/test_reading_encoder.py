@@ -12,12 +12,13 @@ from stream_app.avro import load_codecs
 from stream_app.reading_columns import COLUMNS
 from stream_app.reading_encoder import (
     CACHED,
+    CACHED_SCALED,
     REST,
-    QuantityEncoder,
+    ReadingEncoder,
     assign_slots,
     encode_long,
-    encode_reading,
     reading_prefix,
+    scaled,
 )
 from stream_app.records import OtherValue, Reading
 
@@ -87,8 +88,8 @@ def reading(registers: list[Register], values: list[int]) -> Reading:
 
 
 def fast(registers: list[Register], values: list[int]) -> bytes:
-    quantities = QuantityEncoder(registers).encode(values)
-    return encode_reading(reading_prefix(CODEC.header, **PREFIX), **MOMENTS, gateway_time=True, quantities=quantities)
+    prefix = reading_prefix(CODEC.header, **PREFIX)
+    return ReadingEncoder(registers).encode(prefix, **MOMENTS, gateway_time=True, values=values)
 
 
 @given(st.lists(st.tuples(REGISTERS, st.integers(-(10**12), 10**12)), max_size=40))
@@ -131,7 +132,7 @@ def test_both_ways_give_the_same_bytes_for_any_identity_and_moment(
     expected = CODEC.encode(Reading(**prefix, **moments, time_source="GATEWAY" if gateway else "METER"))
     quick = reading_prefix(CODEC.header, **prefix)
 
-    assert expected == encode_reading(quick, **moments, gateway_time=gateway, quantities=QuantityEncoder([]).encode([]))
+    assert expected == ReadingEncoder([]).encode(quick, **moments, gateway_time=gateway, values=[])
 
 
 @given(LONG)
@@ -175,3 +176,10 @@ def test_the_cache_of_long_numbers_is_bounded() -> None:
         REST[bits + 2**20]
 
     assert len(REST) <= CACHED
+
+
+def test_the_cache_of_scaled_numbers_is_bounded_and_right() -> None:
+    table = scaled(7)
+
+    assert all(encode_long(7 * number) == table[number] for number in range(CACHED_SCALED + 10))
+    assert len(table) <= CACHED_SCALED

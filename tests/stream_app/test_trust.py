@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge_agent.link.errors import MeterDataError
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys
+from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import (
     AuthenticationError,
     CipherHeaderError,
@@ -25,6 +26,7 @@ from stream_app.trust import NOTHING_ELSE, Moved, Policy, Trust, open_telegram
 TITLE = bytes.fromhex("4C475A1030A1B2C3")
 PLAIN = b"\x0f\x00\x00\x00\x01\x00\x02\x00"
 GRACE = 3_600_000
+NO_PROFILE = Profile(None, None, None)
 KEYS = {
     version: MeterKeys(EncryptionKey(bytes([version] * 16)), AuthenticationKey(bytes([0x40 + version] * 16)), version)
     for version in (1, 2, 3)
@@ -44,7 +46,7 @@ def seal(counter: int, control: int = 0x30, version: int = 1, title: bytes = TIT
     return b"\xdb" + bytes([len(title)]) + title + bytes([len(content)]) + content
 
 
-def decode(plaintext: bytes) -> Any:
+def read(plaintext: bytes, profile: Profile) -> Any:
     if plaintext != PLAIN:
         raise PlaintextError("no push", offset=0)
     return plaintext
@@ -52,7 +54,7 @@ def decode(plaintext: bytes) -> Any:
 
 def policy(*versions: int, security: Any = "encrypted", strict: bool = False) -> Policy:
     held = KeyRing(("4C475A1030A1B2C3", KEYS[version]) for version in versions).of("4C475A1030A1B2C3")
-    return Policy(security, strict, held, GRACE)
+    return Policy(security, strict, held, GRACE, NO_PROFILE)
 
 
 class Meter:
@@ -63,7 +65,7 @@ class Meter:
         self.policy = policy(*versions, **asked)
 
     def offer(self, apdu: bytes, clock: int = 0, title: bytes = TITLE) -> Any:
-        opened = open_telegram(apdu, title, self.trust, self.policy, decode, clock)
+        opened = open_telegram(apdu, title, self.trust, self.policy, read, clock)
         self.trust.accept(opened, clock)
         return opened
 
@@ -138,7 +140,7 @@ def test_each_version_proves_itself_with_its_first_telegram_and_starts_its_own_c
     meter = Meter(1, 2)
     proofs = []
     for counter, version in ((900, 1), (901, 1), (1, 2), (2, 2), (902, 1)):
-        opened = open_telegram(seal(counter, control, version=version), TITLE, meter.trust, meter.policy, decode, 0)
+        opened = open_telegram(seal(counter, control, version=version), TITLE, meter.trust, meter.policy, read, 0)
         proofs.append(meter.trust.accept(opened, 0))
 
     assert [Moved.PROMOTED, NOTHING_ELSE, Moved.PROMOTED, NOTHING_ELSE, NOTHING_ELSE] == proofs
@@ -173,7 +175,7 @@ def test_an_operators_reset_starts_the_counters_afresh_once() -> None:
     meter.policy = meter.policy._replace(held=reset)
     moved = []
     for counter in (3, 4):
-        opened = open_telegram(seal(counter), TITLE, meter.trust, meter.policy, decode, 0)
+        opened = open_telegram(seal(counter), TITLE, meter.trust, meter.policy, read, 0)
         moved.append(meter.trust.accept(opened, 0))
 
     assert [Moved.RESET, NOTHING_ELSE] == moved
@@ -184,8 +186,8 @@ def test_an_operators_reset_starts_the_counters_afresh_once() -> None:
 def test_of_several_keys_the_one_that_got_furthest_tells_what_is_wrong() -> None:
     meter = Meter(1, 2)
 
-    def no_list(plaintext: bytes) -> Any:
-        decode(plaintext)
+    def no_list(plaintext: bytes, profile: Profile) -> Any:
+        read(plaintext, profile)
         raise ProfileError("no push list")
 
     with pytest.raises(ProfileError):
