@@ -33,8 +33,7 @@ NEXT_IN_FRAME = re.compile(rb"\xe6[\xe6\xe7]\x00(?=[\x0f\xc2\xdb\xdc])")
 
 def sealed_end(header: re.Match[bytes]) -> int:
     """Index after the ciphered part whose header matched ``SEALED``; the length counts from the security control on."""
-    octets = next(group for group in header.groups() if group is not None)
-    return header.end() - 1 + int.from_bytes(octets, "big")
+    return header.end() - 1 + int.from_bytes(header[header.lastindex or 0], "big")
 
 
 def begins(data: bytes | bytearray) -> bool:

@@ -19,6 +19,7 @@ from edge_agent.link.remembered import Framing, Framings
 LLC = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
 BLOCKS = -1  # instead of segmentation bits: the parts are the blocks of a general block transfer
 FRAMINGS = Framings()
+NEW_TUPLE = tuple.__new__  # half of what a named tuple's own constructor costs
 __all__ = ["Refused", "Telegram", "reread"]
 
 
@@ -27,7 +28,7 @@ def reread(captured: bytes, link: str = "auto") -> Telegram:
     short_way = SHORT_WAYS.get((link, captured[:1]))
     if short_way and len(captured) <= MAX_TELEGRAM and (whole := short_way[1](captured)):
         title = whole[2:10] if whole.startswith(b"\xdb\x08") and len(whole) > 9 else apdu.title_of(whole)
-        return Telegram(short_way[0], captured, whole, title)
+        return NEW_TUPLE(Telegram, (short_way[0], captured, whole, title))
     return _careful(captured, link)
 
 
@@ -119,16 +120,18 @@ def _joined(fields: Sequence[bytes], more: int) -> bytes | None:
         if any(apdu.LLC.match(field) or apdu.begins(field) for field in fields[1:]):
             return None
         whole = b"".join(fields)
-        if not _complete(whole):
-            return None
-    in_order = more == (1 << len(fields)) - 2
-    return whole if in_order and LLC[0] not in whole and LLC[1] not in whole else None
+    if more != (1 << len(fields)) - 2:
+        return None
+    complete = _complete(whole)
+    if complete is None:  # behind an LLC header in it may be another one
+        complete = LLC[0] not in whole and LLC[1] not in whole
+    return whole if complete else None
 
 
-def _complete(whole: bytes) -> bool:
-    """Whether joined segments hold what a ciphered APDU in them says; a clear one says nothing."""
+def _complete(whole: bytes) -> bool | None:
+    """Whether joined segments hold what a ciphered APDU in them says; None for a clear one, which says nothing."""
     header = apdu.ENVELOPE.match(whole)
-    return header is None or apdu.sealed_end(header) == len(whole)
+    return None if header is None else apdu.sealed_end(header) == len(whole)
 
 
 def _blocks(fields: Sequence[bytes]) -> list[int] | None:
@@ -166,7 +169,7 @@ def _mbus(captured: bytes) -> bytes | None:
     whole = b"".join(parts)
     if not parts or at != size or not ci & mbus.FIN or whole[0] == gbt.TAG:
         return None
-    return whole if len(parts) == 1 or _complete(whole) else None
+    return whole if len(parts) == 1 or _complete(whole) is not False else None
 
 
 def _envelope(captured: bytes) -> bytes | None:

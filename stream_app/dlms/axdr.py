@@ -97,16 +97,21 @@ class Cursor:
 
     def node(self, depth: int = 0) -> Node:
         """The next value, whatever it is."""
-        at = self.take(1)
-        tag = self.data[at]
+        at, data = self.at, self.data
+        tag = data[at] if at < len(data) else self.octet()
         size = FIXED.get(tag)
-        if size is not None:
-            start = self.take(size)
-            return Node(tag, at, start, start + size)
+        if size is not None and at + size < len(data):  # nine in ten, without another call
+            self.at = end = at + 1 + size
+            return Node(tag, at, at + 1, end)
+        self.at = at + 1
         reader = READERS.get(tag)
         if reader is None:
             raise EncodingError(f"tag {tag:02X} ({TYPE_NAMES.get(tag, 'no A-XDR type')}) is not read", offset=at)
         return reader(self, tag, at, depth)
+
+    def _fixed(self, tag: int, at: int, depth: int) -> Node:
+        start = self.take(FIXED[tag])
+        return Node(tag, at, start, self.at)
 
     def _string(self, tag: int, at: int, depth: int) -> Node:
         start = self.take(self.length())
@@ -126,6 +131,7 @@ class Cursor:
 
 
 READERS: Final[dict[int, Callable[[Cursor, int, int, int], Node]]] = {
+    **dict.fromkeys(FIXED, Cursor._fixed),
     ARRAY: Cursor._group,
     STRUCTURE: Cursor._group,
     BIT_STRING: Cursor._bits,

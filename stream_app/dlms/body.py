@@ -22,7 +22,7 @@ from stream_app.dlms.clock import DATE_TIME_OCTETS
 from stream_app.dlms.definitions import Item, Profile, PushList, Scale
 from stream_app.dlms.errors import EncodingError, ProfileError
 from stream_app.dlms.identity import NAMELESS, Form
-from stream_app.dlms.layout import CODE_OCTETS, Sketch
+from stream_app.dlms.layout import CODE_OCTETS, Register, Sketch
 from stream_app.dlms.obis import Kind, Obis, obis
 from stream_app.dlms.push_objects import PushObject, read_object_list
 from stream_app.dlms.units import cosem_unit
@@ -81,15 +81,15 @@ class Reading:
         """Layout a: ``objects`` is the first value and names itself and all others."""
         if len(objects) != 1 + len(nodes) or objects[0][0] != PUSH_SETUP:
             raise ProfileError(f"the object list names {len(objects)} values, {1 + len(nodes)} came", offset=self.at)
-        pairs = list(zip(objects[1:], nodes, strict=True))
+        objects = objects[1:]
         scales = {
-            one.name: self.scaler_unit(node)
-            for (_, one, attribute), node in pairs
-            if attribute == SCALER_UNIT and is_scaler_unit(node)
+            one[1].name: self.scaler_unit(nodes[index])
+            for index, one in enumerate(objects)
+            if one[2] == SCALER_UNIT and is_scaler_unit(nodes[index])
         }
-        for (class_id, one, attribute), node in pairs:
+        for (class_id, one, attribute), node in zip(objects, nodes, strict=True):
             if attribute == VALUE and class_id != MBUS_CLIENT:
-                self.value(one, node, scales.get(one.name))
+                self.value(one, node, scales.get(one.name) if scales else None)
             elif attribute == 0 and node.tag == STRUCTURE:
                 self.structure(node)
             elif class_id == MBUS_CLIENT:
@@ -147,7 +147,7 @@ class Reading:
         if sent is not None:
             return item._replace(scale=sent.scale, unit=sent.unit)
         if item.scale is None and item.role == "register":
-            scale, unit = self.profile.scale(item.obis.quantity)
+            _, scale, unit = self.profile.registers[item.obis.name]
             return item._replace(scale=scale, unit=unit or item.unit)
         return item
 
@@ -173,8 +173,8 @@ class Reading:
         """The value of an object: a register, an id, the clock, or nothing that a push is read for."""
         kind, tag = one.kind, node.tag
         if kind is REGISTER and tag in INTEGERS:
-            power, unit = self.profile.scale(one.quantity) if scale is None else scale
-            self.sketch.register(node, one.name, power, unit)
+            register = self.profile.registers[one.name] if scale is None else Register(one.name, *scale)
+            self.sketch.register(node, register)
         elif kind is REGISTER and tag in FLOATS:
             raise ProfileError(f"register {one.name} came as {node.type_name}", offset=node.at)
         elif kind is Kind.ID and tag in STRINGS:
@@ -227,7 +227,10 @@ def is_scaler_unit(node: Node | None = None) -> bool:
 
 # Role of an item: which values fit it, and what is noted of them.
 ROLES: Final[dict[str, tuple[Callable[[Node], bool], Callable[[Sketch, Item, Node], None]]]] = {
-    "register": (lambda n: n.tag in INTEGERS, lambda s, item, n: s.register(n, item.obis.name, item.scale, item.unit)),
+    "register": (
+        lambda n: n.tag in INTEGERS,
+        lambda s, item, n: s.register(n, Register(item.obis.name, item.scale, item.unit)),
+    ),
     "scaler_unit": (is_scaler_unit, lambda s, item, n: None),
     "capture_time": (is_date_time, lambda s, item, n: s.capture(n, item.obis.name)),
     "id": (lambda n: n.tag in STRINGS, lambda s, item, n: s.id(n, item.obis.name)),

@@ -38,9 +38,12 @@ PROTECTIONS: Final = {  # security control: octets of tag
 }
 
 TITLED: Final = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
-CLEAR_START: Final = b"\x0f"
+DATA_NOTIFICATION: Final = 0x0F
 USUAL_TAG: Final = 0xDB08  # and the length of a title
-USUAL_HEADERS: Final = {0x81: Struct(">H8sxBBI"), 0x82: Struct(">H8sxHBI")}  # by the first octet of the length
+USUAL_HEADERS: Final = {  # by the first octet of the length: reader, where the body starts
+    0x81: (Struct(">H8sxBBI").unpack_from, 17),
+    0x82: (Struct(">H8sxHBI").unpack_from, 18),
+}
 NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
 SHORTEST_USUAL: Final = 29  # such a header and a tag
 UNTITLED: Final = range(0xC8, 0xD8)  # service-specific glo and ded ciphering, the event notifications among them
@@ -92,10 +95,11 @@ def read_header(apdu: bytes, title: bytes = b"") -> Sealed | None:
     size = len(apdu)
     usual = USUAL_HEADERS.get(apdu[10]) if size > SHORTEST_USUAL else None
     if usual is not None:
-        tag, own, length, control, counter = usual.unpack_from(apdu)
+        unpack, start = usual
+        tag, own, length, control, counter = unpack(apdu)
         tag_octets = PROTECTIONS.get(control)
-        if tag == USUAL_TAG and tag_octets is not None and usual.size - HEAD_OCTETS + length == size:
-            return NEW_TUPLE(Sealed, (apdu, own, control, counter, usual.size, size - tag_octets))
+        if tag == USUAL_TAG and tag_octets is not None and start - HEAD_OCTETS + length == size:
+            return NEW_TUPLE(Sealed, (apdu, own, control, counter, start, size - tag_octets))
     return _careful_header(apdu, title)
 
 
@@ -136,27 +140,27 @@ def unseal(sealed: Sealed, keys: MeterKeys) -> bytes:
     """
     apdu, title, control, _, start, end = sealed
     nonce = title + apdu[start - 4 : start]
-    body = apdu[start:end]
     if control & AUTHENTICATED:
-        return _verified(sealed, keys, nonce, body)
-    if body.startswith(CLEAR_START) and _looks_clear(body):
+        return _verified(sealed, keys, nonce)
+    if start < end and apdu[start] == DATA_NOTIFICATION and _looks_clear(apdu[start:end]):
         raise PlaintextError("ciphering header over a body that is already clear", offset=start)
-    return keys.cipher.encrypt(nonce, body, None)[:-16]
+    return keys.cipher.encrypt(nonce, apdu[start:end], None)[:-16]
 
 
-def _verified(sealed: Sealed, keys: MeterKeys, nonce: bytes, body: bytes) -> bytes:
+def _verified(sealed: Sealed, keys: MeterKeys, nonce: bytes) -> bytes:
     """Green Book 9.2.3.3.7.3, table 40: what is authenticated depends on whether it is encrypted too."""
-    end = sealed.end
+    apdu, _, control, _, start, end = sealed
     if keys.authentication is None:
         raise AuthenticationError("there is a tag and no authentication key to verify it with", offset=end)
-    encrypt, associated = keys.cipher.encrypt, keys.associated[sealed.security_control]
-    if sealed.security_control & ENCRYPTED:
+    encrypt, associated = keys.cipher.encrypt, keys.associated[control]
+    body = apdu[start:end]
+    if control & ENCRYPTED:
         plaintext = encrypt(nonce, body, None)[:-16]
         tag = encrypt(nonce, plaintext, associated)[-16:-4]
     else:
         plaintext = body
         tag = encrypt(nonce, b"", associated + body)[:TAG_OCTETS]
-    if not compare_digest(tag, sealed.apdu[end:]):
+    if not compare_digest(tag, apdu[end:]):
         clear = sealed.encrypted and _looks_clear(body)
         raise AuthenticationError(f"tag does not verify{': the body is already clear' * clear}", offset=end)
     return plaintext
@@ -198,4 +202,4 @@ def _unread(control: int) -> str:
 
 def _looks_clear(body: bytes) -> bool:
     """A data-notification with a date-time of our century: ciphertext looks so once in 2³²."""
-    return body.startswith(CLEAR_START) and body[5:7] in (b"\x0c\x07", b"\x09\x0c")
+    return body[:1] == b"\x0f" and body[5:7] in (b"\x0c\x07", b"\x09\x0c")

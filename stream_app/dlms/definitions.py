@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from stream_app.dlms.clock import Zone
 from stream_app.dlms.errors import ProfileError
+from stream_app.dlms.layout import Register
 from stream_app.dlms.obis import NO_CODE, Obis, parse
 
 ROLES: Final = frozenset({
@@ -25,7 +26,7 @@ ROLES: Final = frozenset({
 NAMED_ROLES: Final = frozenset({
     "register", "id", "scaler_unit", "identification", "device_type", "capture_time",
 })  # fmt: skip
-MAX_QUANTITIES: Final = 1024  # remembered per profile; a push has some dozens
+MAX_REGISTERS: Final = 1024  # remembered per profile; a push has some dozens
 FILES: Final = ("push_lists.json", "scale_profiles.json")
 
 
@@ -66,25 +67,29 @@ class ScaleProfile(NamedTuple):
         return self.rules.get(quantity) or self.rules.get(quantity[: quantity.rindex(".")] + ".*", UNKNOWN)
 
 
+class Registers(dict[str, Register]):
+    """The register of a code ``A-B:C.D.E``, scaled as the profile says where the wire does not; those met are kept."""
+
+    def __init__(self, scales: ScaleProfile | None) -> None:
+        self.scales = scales
+
+    def __missing__(self, name: str) -> Register:
+        if len(self) >= MAX_REGISTERS:
+            self.clear()
+        scale = UNKNOWN if self.scales is None else self.scales.of(name.partition(":")[2])
+        register = self[name] = Register(name, *scale)
+        return register
+
+
 class Profile:
     """How one meter's pushes are to be read. Compared by identity; ``Definitions.profile`` makes each only once."""
 
-    __slots__ = ("_met", "push_list", "scales", "zone")
+    __slots__ = ("push_list", "registers", "zone")
 
     def __init__(self, push_list: PushList | None, scales: ScaleProfile | None, zone: Zone | None) -> None:
         self.push_list = push_list
-        self.scales = scales
+        self.registers = Registers(scales)
         self.zone = zone
-        self._met: dict[str, Scale] = {}
-
-    def scale(self, quantity: str) -> Scale:
-        """The scale of ``C.D.E`` where the wire has none."""
-        scale = self._met.get(quantity)
-        if scale is None:
-            if len(self._met) >= MAX_QUANTITIES:
-                self._met.clear()
-            scale = self._met[quantity] = UNKNOWN if self.scales is None else self.scales.of(quantity)
-        return scale
 
 
 class Definitions:

@@ -1,13 +1,14 @@
 """The remembered layout: what a push looks like, so that the next one of its kind is read in a few C calls.
 
 Two pushes of meters of one model and configuration differ only in values: counters, times, ids. The careful reader
-(``notification``, ``body``) walks the first one and notes in a ``Sketch`` what lies where. A ``Template`` made from it
+(``notification``, ``body``) walks the first one and notes in a ``Sketch`` what lies where. A ``template`` made from it
 holds everything else as constants. Whatever fills the same template has, octet for octet, the structure the careful
 reader has approved; anything that does not fill one goes back to it, so correctness has one definition.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -20,6 +21,8 @@ MAX_LAYOUTS: Final = 1024  # a fleet has some dozens
 NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
 CODE_OCTETS: Final = 6
 OPEN_ZONE: Final = b"\x80\x00\xff"  # deviation and status unspecified
+
+Gap = tuple[int, int, str]  # start, end; struct format where it is read as a number or an id
 
 
 class Register(NamedTuple):
@@ -85,37 +88,39 @@ class Sketch:
 
     def __init__(self) -> None:
         self.name: str | None = None
-        self.numbers: list[tuple[int, int, str]] = []  # start, end, struct format character
+        self.gaps: list[Gap] = []  # all that is not constant
+        self.numbers: list[Gap] = []
         self.registers: list[Register] = []
-        self.strings: list[tuple[int, int, str]] = []
+        self.strings: list[Gap] = []
         self.ids: list[IdObject] = []
         self.times: dict[str, slice] = {}  # header, clock, date, time
         self.captures: list[str] = []
         self.captured: list[slice] = []
-        self.gaps: list[tuple[int, int]] = []  # all of the above, and contents that nobody reads
 
-    def register(self, node: Node, obis: str, scale: int | None, unit: str) -> None:
+    def register(self, node: Node, register: Register) -> None:
         """An integer to be read."""
-        self.numbers.append((node.start, node.end, INTEGERS[node.tag]))
-        self.registers.append(NEW_TUPLE(Register, (obis, scale, unit)))
-        self.gaps.append((node.start, node.end))
+        gap = node.start, node.end, INTEGERS[node.tag]
+        self.gaps.append(gap)
+        self.numbers.append(gap)
+        self.registers.append(register)
 
     def id(self, node: Node, obis: str, form: Form = Form.TEXT) -> None:
         """Octets of an id."""
-        self.strings.append((node.start, node.end, f"{node.size}s"))
+        gap = node.start, node.end, f"{node.size}s"
+        self.gaps.append(gap)
+        self.strings.append(gap)
         self.ids.append(IdObject(obis, form))
-        self.gaps.append((node.start, node.end))
 
     def capture(self, node: Node, obis: str) -> None:
         """The own capture time of a sub-meter's register."""
         self.captures.append(obis)
         self.captured.append(slice(node.start, node.end))
-        self.gaps.append((node.start, node.end))
+        self.skip(node.start, node.end)
 
     def time(self, what: str, start: int, end: int) -> None:
         """A time or part of it; the first of its kind counts."""
         self.times.setdefault(what, slice(start, end))
-        self.gaps.append((start, end))
+        self.skip(start, end)
 
     def ignore(self, node: Node) -> None:
         """Let the contents of a value be anything of that shape, but for what might be a structure's code."""
@@ -125,51 +130,50 @@ class Sketch:
             for item in node.items[named:]:
                 self.ignore(item)
         elif node.size:
-            self.gaps.append((node.start, node.end))
+            self.skip(node.start, node.end)
+
+    def skip(self, start: int, end: int) -> None:
+        """Octets that may be anything and are not read as a number or an id."""
+        self.gaps.append((start, end, ""))
 
     def layout(self, layouts: Layouts) -> Layout:
         """The layout of pushes like this."""
         return layouts.of(self.name, self.registers, self.ids, self.captures)
 
 
-class Template:
-    """Constants and gaps of one shape of push."""
+Template = Callable[[bytes], Push | None]
+"""The push in data as long as the template, None if it has another shape.
 
-    __slots__ = (
-        "_captured", "_clock", "_constants", "_expected", "_header", "_ids", "_numbers", "_split", "_zone",
-        "layout",
-    )  # fmt: skip
+Raises ``EncodingError`` for a time that cannot be.
+"""
 
-    def __init__(self, data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> None:
-        self.layout = layout
-        self._zone = zone
-        self._numbers = _picture(len(data), sketch.numbers).unpack
-        self._ids = _picture(len(data), sketch.strings).unpack
-        self._constants = _complement(len(data), sketch.gaps).unpack
-        self._expected = self._constants(data)
-        self._header, self._clock = sketch.times.get("header"), sketch.times.get("clock")
-        self._split = (sketch.times.get("date"), sketch.times.get("time"))
-        self._captured = sketch.captured
 
-    def fill(self, data: bytes) -> Push | None:
-        """The push in ``data``, None if it has another shape. ``data`` must be as long as the template.
+def template(data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> Template:
+    """What reads the pushes that differ from ``data`` in nothing but the gaps of its sketch."""
+    size = len(data)
+    numbers, ids = _picture(size, sketch.numbers).unpack, _picture(size, sketch.strings).unpack
+    tags, gaps = _longest_run(sketch.gaps)
+    constants = _complement(size, gaps).unpack
+    expected, expected_tags = constants(data), data[tags]
+    header, clock, captures = sketch.times.get("header"), sketch.times.get("clock"), sketch.captured
+    date, hour = sketch.times.get("date"), sketch.times.get("time")
 
-        Raises ``EncodingError`` for a time that cannot be.
-        """
-        if self._constants(data) != self._expected:
+    def fill(data: bytes) -> Push | None:
+        if constants(data) != expected or data[tags] != expected_tags:
             return None
-        zone, header, clock = self._zone, self._header, self._clock
-        time = None if header is None else date_time(data[header], zone)
-        payload_clock = None if clock is None else date_time(data[clock], zone)
-        captured = tuple([date_time(data[at], zone) for at in self._captured]) if self._captured else ()
+        sent = None if header is None else data[header]
+        time = None if sent is None else date_time(sent, zone)
+        payload_clock = None
+        if clock is not None:
+            payload_clock = time if data[clock] == sent else date_time(data[clock], zone)
         if time is None:
-            time = payload_clock or self._split_time(data)
-        return NEW_TUPLE(Push, (self.layout, self._numbers(data), self._ids(data), time, payload_clock, captured))
+            time = payload_clock
+            if time is None and date is not None and hour is not None:
+                time = date_time(data[date] + data[hour] + OPEN_ZONE, zone)
+        captured = tuple([date_time(data[at], zone) for at in captures]) if captures else ()
+        return NEW_TUPLE(Push, (layout, numbers(data), ids(data), time, payload_clock, captured))
 
-    def _split_time(self, data: bytes) -> MeterTime | None:
-        """Date (5 octets) and time (4), where a list has them apart."""
-        date, time = self._split
-        return None if date is None or time is None else date_time(data[date] + data[time] + OPEN_ZONE, self._zone)
+    return fill
 
 
 class Layouts:
@@ -189,7 +193,7 @@ class Layouts:
         return layout
 
 
-def _picture(size: int, gaps: list[tuple[int, int, str]]) -> Struct:
+def _picture(size: int, gaps: list[Gap]) -> Struct:
     """A struct of ``size`` octets that reads the gaps and skips what is between them."""
     parts, at = [">"], 0
     for start, end, code in gaps:
@@ -199,10 +203,26 @@ def _picture(size: int, gaps: list[tuple[int, int, str]]) -> Struct:
     return Struct("".join(parts))
 
 
-def _complement(size: int, gaps: list[tuple[int, int]]) -> Struct:
+def _longest_run(gaps: list[Gap]) -> tuple[slice, list[Gap]]:
+    """Most values of a push are of one type, its tag alone between them: the tags' place, and the gaps with that run
+    as one, which is compared in one slice instead of an octet at a time.
+    """
+    first, last, start, before, size = 0, 0, 0, 0, 0
+    for at, (begin, end, _) in enumerate(gaps):
+        if begin - before != 1 or end - begin != size:
+            start, size = at, end - begin
+        elif at - start > last - first:
+            first, last = start, at
+        before = end
+    begin, end, _ = gaps[first]
+    tags = slice(end, gaps[last][0], end - begin + 1)
+    return tags, [*gaps[:first], (begin, gaps[last][1], ""), *gaps[last + 1 :]]
+
+
+def _complement(size: int, gaps: list[Gap]) -> Struct:
     """A struct of ``size`` octets that reads everything but the gaps."""
     parts, at = [">"], 0
-    for start, end in gaps:
+    for start, end, _ in gaps:
         if start > at:
             parts.append(f"{start - at}s")
         parts.append(f"{end - start}x")

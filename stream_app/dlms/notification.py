@@ -8,6 +8,7 @@ push and refused as such: an event notification (C2), a request, the nonsense a 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
 
 from stream_app.dlms.axdr import OCTET_STRING, Cursor
@@ -15,7 +16,7 @@ from stream_app.dlms.body import read_body
 from stream_app.dlms.clock import DATE_TIME_OCTETS, date_time
 from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import EncodingError, PlaintextError
-from stream_app.dlms.layout import Layouts, Push, Sketch, Template
+from stream_app.dlms.layout import Layouts, Push, Sketch, Template, template
 from stream_app.dlms.p1_objects import read_text
 
 DATA_NOTIFICATION: Final = 0x0F
@@ -32,7 +33,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.layouts = Layouts()
-        self._templates: dict[tuple[int, Profile], list[Template]] = {}
+        self._templates: defaultdict[Profile, dict[int, list[Template]]] = defaultdict(dict)
         self._count = 0
 
     def read(self, plaintext: bytes, profile: Profile) -> Push:
@@ -40,20 +41,20 @@ class Reader:
 
         Raises ``PlaintextError``, ``EncodingError`` or ``ProfileError``, offsets counted in the plaintext.
         """
-        for known in self._templates.get((len(plaintext), profile), ()):
+        for known in self._templates[profile].get(len(plaintext), ()):
             try:
-                push = known.fill(plaintext)
+                push = known(plaintext)
             except EncodingError:
                 break  # a time that cannot be: the careful reader knows the right word
             if push is not None:
                 return push
         if plaintext[:1] == P1_START:
             return read_text(plaintext, profile, self.layouts)
-        template = self._template(plaintext, profile)
-        push = template.fill(plaintext)
+        fill = self._template(plaintext, profile)
+        push = fill(plaintext)
         if push is None:
             raise AssertionError("a template fits what it was made from")
-        self._remember(template, len(plaintext), profile)
+        self._remember(fill, len(plaintext), profile)
         return push
 
     def _template(self, plaintext: bytes, profile: Profile) -> Template:
@@ -62,14 +63,14 @@ class Reader:
         cursor = read_notification_header(plaintext, sketch)
         read_body(cursor, profile, sketch)
         check_times(plaintext, sketch)
-        return Template(plaintext, sketch, sketch.layout(self.layouts), profile.zone)
+        return template(plaintext, sketch, sketch.layout(self.layouts), profile.zone)
 
-    def _remember(self, template: Template, size: int, profile: Profile) -> None:
+    def _remember(self, fill: Template, size: int, profile: Profile) -> None:
         if self._count >= MAX_TEMPLATES:
             self._templates.clear()
             self._count = 0
-        same_size = self._templates.setdefault((size, profile), [])
-        same_size.insert(0, template)
+        same_size = self._templates[profile].setdefault(size, [])
+        same_size.insert(0, fill)
         self._count += 1
         if len(same_size) > MAX_SAME_SIZE:
             del same_size[MAX_SAME_SIZE:]
@@ -93,7 +94,7 @@ def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
         raise PlaintextError(f"no push: {what} (wrong key?)", offset=0)
     cursor = Cursor(plaintext, 1)
     try:
-        sketch.gaps.append((cursor.take(4), INVOKE_ID_END))
+        sketch.skip(cursor.take(4), INVOKE_ID_END)
         length = cursor.octet()
         if length == OCTET_STRING:
             length = cursor.octet()

@@ -10,7 +10,12 @@ from stream_app.dlms.obis import Obis, obis
 
 # An entry in class version 0: structure of four; class, logical name, attribute, data index. All are of one size.
 ENTRY: Final = Struct(">3xH2x6sxb3x")
-ENTRY_TAGS: Final = {0: STRUCTURE, 1: 4, 2: LONG_UNSIGNED, 5: OCTET_STRING, 6: 6, 13: INTEGER, 15: LONG_UNSIGNED}
+ENTRY_TAGS: Final = [
+    (at, bytes((octet,)))
+    for at, octet in {
+        0: STRUCTURE, 1: 4, 2: LONG_UNSIGNED, 5: OCTET_STRING, 6: 6, 13: INTEGER, 15: LONG_UNSIGNED,
+    }.items()
+]  # fmt: skip
 FIRST_TAGS: Final = (LONG_UNSIGNED, OCTET_STRING, INTEGER, LONG_UNSIGNED)  # later versions add fields behind these
 
 PushObject = tuple[int, Obis, int]  # class, code, attribute
@@ -27,7 +32,7 @@ def read_object_list(cursor: Cursor) -> list[PushObject] | None:
     cursor.take(1)
     count = cursor.count()
     entries = data[cursor.at : cursor.at + count * ENTRY.size]
-    if count and len(entries) == count * ENTRY.size and _all_of_version_0(entries, count):
+    if count and len(entries) == count * ENTRY.size and _all_of_version_0(entries):
         cursor.take(len(entries))
         return [(class_id, obis(code), attribute) for class_id, code, attribute in ENTRY.iter_unpack(entries)]
     cursor.at = start
@@ -38,8 +43,8 @@ def read_object_list(cursor: Cursor) -> list[PushObject] | None:
     return None
 
 
-def _all_of_version_0(entries: bytes, count: int) -> bool:
-    return all(entries[at :: ENTRY.size] == bytes((tag,)) * count for at, tag in ENTRY_TAGS.items())
+def _all_of_version_0(entries: bytes) -> bool:
+    return not any(entries[at :: ENTRY.size].strip(octet) for at, octet in ENTRY_TAGS)
 
 
 def _push_object(data: bytes, node: Node) -> PushObject | None:

@@ -91,4 +91,4 @@ def test_an_exact_rule_beats_the_star() -> None:
     rules = {"1.8.*": {"scale": "10", "unit": "Wh"}, "1.8.0": {"scale": "1", "unit": "Wh"}}
     profile = Definitions({}, {"own": {"rules": rules}}).profile(scale_profile="own")
 
-    assert [0, 1, None] == [profile.scale(quantity).scale for quantity in ("1.8.0", "1.8.1", "2.8.0")]
+    assert [0, 1, None] == [profile.registers[f"1-0:{quantity}"].scale for quantity in ("1.8.0", "1.8.1", "2.8.0")]

@@ -108,7 +108,7 @@ def test_the_memory_is_bounded() -> None:
         meter = Meter(b"", [("0-0:96.1.0", b"x" * (size + 1))])
         reader.read(encoded(LAYOUTS["b"](meter)), profile)
 
-    assert sum(len(same_size) for same_size in reader._templates.values()) <= notification.MAX_TEMPLATES
+    assert sum(map(len, reader._templates[profile].values())) <= notification.MAX_TEMPLATES
 
 
 def test_pushes_of_one_size_do_not_fill_the_memory() -> None:
@@ -117,7 +117,7 @@ def test_pushes_of_one_size_do_not_fill_the_memory() -> None:
         body = encoded(bytes((2, 2, 9, 6, 1, 0, measure, 8, 0, 255, 17, 0)))
         reader.read(body, profile)
 
-    assert [notification.MAX_SAME_SIZE] == [len(same_size) for same_size in reader._templates.values()]
+    assert [notification.MAX_SAME_SIZE] == [*map(len, reader._templates[profile].values())]
 
 
 def test_a_consumer_may_keep_a_plan_per_layout() -> None:
