@@ -2,9 +2,9 @@
 
 A reading is one ``%`` over bytes. ``reading_prefix`` holds what all telegrams of a meter on a port share and is made
 once. ``ReadingEncoder`` is compiled once per layout of telegrams: it knows which register goes to which column by which
-factor, and its format holds the bytes between the numbers. What is left per telegram are the numbers themselves, and
-none is computed: registers that rise are two look-ups (the bytes of the low 14 bits, and those of the rest), what is
-measured at an instant comes again and again and is one (``Scaled``).
+factor, and its format holds the bytes between the numbers. What is left per telegram are the numbers themselves, put
+together from the octets of seven bits each. These tables are so small that they stay in the processor's first cache;
+larger ones with fewer steps are slower. Only what has a factor, and times, are looked up as a whole.
 
 A property test holds this and the codec to the same bytes.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from operator import getitem, itemgetter, mul
+from operator import getitem, itemgetter
 from typing import Final, NamedTuple, Protocol
 
 from stream_app.reading_columns import COLUMNS
@@ -23,10 +23,13 @@ NULL = b"\x00"  # index of null in every union of ours
 SOME = b"\x02"  # index of the other branch
 METER, GATEWAY = b"\x00", b"\x02"  # the symbols of TimeSource
 TRUE, FALSE = b"\x01", b"\x00"
-CACHED = 2**17  # registers up to 10**9 fit; some 15 MB when full
-CACHED_SCALED: Final = 2**16
+CACHED: Final = 2**16  # of each table of whole numbers; some 10 MB when full
 NUMBER: Final = b"%b"
-MOMENTS: Final = NUMBER * 6  # prefix, offset, two times, what is known of clock and counter, the counter
+MOMENTS: Final = NUMBER * 6  # prefix, offset, two times, what is known of the clock, counter
+
+FIRST: Final = [bytes((bits << 1 | 0x80,)) for bits in range(64)]  # the sign is the lowest bit, and 0
+MORE: Final = [bytes((bits | 0x80,)) for bits in range(128)]
+LAST: Final = [bytes((bits,)) for bits in range(128)]
 
 
 class Register(Protocol):
@@ -40,51 +43,16 @@ class Register(Protocol):
     def unit(self) -> str: ...  # noqa: D102
 
 
-def _varint(bits: int) -> bytes:
-    out = bytearray()
-    while bits > 0x7F:
-        out.append(bits & 0x7F | 0x80)
-        bits >>= 7
-    out.append(bits)
-    return bytes(out)
-
-
-class _Small(dict[int, bytes]):
-    """Avro longs below 8192. The negative ones are rare and made anew."""
-
-    def __missing__(self, value: int) -> bytes:
-        if value < LONG_MIN:
-            raise OverflowError
-        return _varint(~value << 1 | 1)
-
-
-class _Rest(dict[int, bytes]):
-    """What follows the low 14 bits of a longer one."""
-
-    def __missing__(self, bits: int) -> bytes:
-        if bits > LONG_MAX >> 13:
-            raise OverflowError
-        if len(self) >= CACHED:
-            self.clear()
-        self[bits] = rest = _varint(bits)
-        return rest
-
-
-SMALL = _Small((value, _varint(value << 1)) for value in range(8192))
-LOW = [bytes((value << 1 & 0x7F | 0x80, value >> 6 | 0x80)) for value in range(8192)]
-REST = _Rest()
-
-
 def encode_long(value: int) -> bytes:
-    """An Avro int or long (zigzag, then seven bits a byte, lowest first). Raises ``OverflowError`` beyond 64 bits."""
-    return SMALL[value] if value < 8192 else LOW[value & 8191] + REST[value >> 13]
-
-
-class Longs:
-    """Numbers that are written anew each time; indexed like a ``Scaled``."""
-
-    def __getitem__(self, value: int) -> bytes:
-        return encode_long(value)
+    """An Avro int or long (zigzag, then seven bits an octet, lowest first). Raises ``OverflowError`` beyond 64 bits."""
+    if not LONG_MIN <= value <= LONG_MAX:
+        raise OverflowError
+    bits = value << 1 ^ value >> 63
+    octets = []
+    while bits > 127:
+        octets.append(MORE[bits & 127])
+        bits >>= 7
+    return b"".join([*octets, LAST[bits]])
 
 
 class Scaled(dict[int, bytes]):
@@ -96,13 +64,21 @@ class Scaled(dict[int, bytes]):
         self._factor = factor
 
     def __missing__(self, number: int) -> bytes:
-        if len(self) >= CACHED_SCALED:
+        if len(self) >= CACHED:
             self.clear()
         self[number] = written = encode_long(number * self._factor)
         return written
 
 
-LONGS: Final = Longs()
+class Short(dict[int, bytes]):
+    """Numbers of one octet; the negative ones are rare and made anew."""
+
+    def __missing__(self, number: int) -> bytes:
+        return encode_long(number)
+
+
+ONLY: Final = Short((number, encode_long(number)) for number in range(64))
+TIMES: Final = Scaled(1)  # meters and gateways tell the same milliseconds
 scaled: Final = cache(Scaled)
 
 
@@ -154,8 +130,8 @@ def reading_prefix(
 
 
 @cache
-def _circumstances(gateway_time: bool, clock_status: int | None, counted: bool) -> bytes:
-    return (GATEWAY if gateway_time else METER) + _optional_long(clock_status) + (SOME if counted else NULL)
+def _clock(gateway_time: bool, clock_status: int | None) -> bytes:
+    return (GATEWAY if gateway_time else METER) + _optional_long(clock_status)
 
 
 class Slot(NamedTuple):
@@ -210,15 +186,11 @@ class ReadingEncoder:
         columns = [at_column.get(column.field) for column in COLUMNS.values()]
         others = [at for at, slot in enumerate(slots) if slot.column is None]
         order = [at for at in columns if at is not None] + others
-        rising = next((place for place, at in enumerate(order) if not _rises(registers[at], slots[at])), len(order))
         factors = [slots[at].factor for at in order]
+        plain = next((place for place, factor in enumerate(factors) if factor != 1), len(columns) - columns.count(None))
         self._registers = registers
-        self._rising, self._rest = picker(order[:rising]), picker(order[rising:])
-        self._factors = factors[:rising] if set(factors[:rising]) - {1} else None
-        self._tables = [
-            LONGS if slots[at].column is None else scaled(factor)
-            for at, factor in zip(order[rising:], factors[rising:], strict=True)
-        ]
+        self._plain, self._rest = picker(order[:plain]), picker(order[plain:])
+        self._tables = [scaled(factor) for factor in factors[plain:]]
         parts = [NULL if at is None else SOME + NUMBER for at in columns]
         if others:
             parts.append(_escaped(encode_long(len(others))))  # an Avro array: count and items, and an empty block
@@ -242,21 +214,23 @@ class ReadingEncoder:
 
         What no Avro long can hold (64-bit registers that say "not available") is left out, as if it had not been sent.
         """
-        counted = frame_counter is not None
-        rising = self._rising(values) if self._factors is None else map(mul, self._rising(values), self._factors)
-        numbers = (source_offset, measured_at, received_at, frame_counter or 0, *rising)
         try:
-            offset, measured, received, counter, *registers = [
-                LOW[n & 8191] + REST[n >> 13] if n >= 8192 else SMALL[n] for n in numbers
-            ]
+            offset, counter, *numbers = [
+                ONLY[n] if n < 64
+                else FIRST[n & 63] + LAST[n >> 6] if n < 0x2000
+                else FIRST[n & 63] + MORE[n >> 6 & 127] + LAST[n >> 13] if n < 0x100000
+                else FIRST[n & 63] + MORE[n >> 6 & 127] + MORE[n >> 13 & 127] + LAST[n >> 20] if n < 0x8000000
+                else encode_long(n)
+                for n in (source_offset, frame_counter or 0, *self._plain(values))
+            ]  # fmt: skip
             return self._format % (
                 prefix,
                 offset,
-                measured,
-                received,
-                _circumstances(gateway_time, clock_status, counted),
-                counter if counted else b"",
-                *registers,
+                TIMES[measured_at],
+                TIMES[received_at],
+                _clock(gateway_time, clock_status),
+                NULL if frame_counter is None else SOME + counter,
+                *numbers,
                 *map(getitem, self._tables, self._rest(values)),
             )
         except OverflowError:
@@ -268,11 +242,6 @@ class ReadingEncoder:
     def _that_fit(self, values: Sequence[int]) -> list[int]:
         factors = [slot.factor for slot in assign_slots(self._registers)]
         return [at for at, factor in enumerate(factors) if LONG_MIN <= values[at] * factor <= LONG_MAX]
-
-
-def _rises(register: Register, slot: Slot) -> bool:
-    """Energies, whose columns come first; what is measured at an instant repeats itself."""
-    return slot.column is not None and register.unit.endswith("h")
 
 
 def _escaped(constant: bytes) -> bytes:

@@ -12,8 +12,6 @@ from stream_app.avro import load_codecs
 from stream_app.reading_columns import COLUMNS
 from stream_app.reading_encoder import (
     CACHED,
-    CACHED_SCALED,
-    REST,
     ReadingEncoder,
     assign_slots,
     encode_long,
@@ -135,6 +133,15 @@ def test_both_ways_give_the_same_bytes_for_any_identity_and_moment(
     assert expected == ReadingEncoder([]).encode(quick, **moments, gateway_time=gateway, values=[])
 
 
+@pytest.mark.parametrize("octets", range(1, 10))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_both_ways_give_the_same_bytes_where_a_number_needs_one_octet_more(octets: int, sign: int) -> None:
+    registers = [Register(f"1-0:{quantity}", 0, "Wh") for quantity in ("1.8.0", "2.8.0", "1.8.1", "1.8.2", "1.8.3")]
+    values = [sign * (2 ** (7 * octets - 1) + more) for more in range(-2, 3)]
+
+    assert CODEC.encode(reading(registers, values)) == fast(registers, values)
+
+
 @given(LONG)
 @example(8191)
 @example(8192)
@@ -171,15 +178,8 @@ def test_a_finer_scale_than_the_column_keeps_its_digits_in_other() -> None:
     assert [(None, 1), ("voltage_l1_mv", 100), (None, 1)] == slots
 
 
-def test_the_cache_of_long_numbers_is_bounded() -> None:
-    for bits in range(CACHED + 10):
-        REST[bits + 2**20]
-
-    assert len(REST) <= CACHED
-
-
-def test_the_cache_of_scaled_numbers_is_bounded_and_right() -> None:
+def test_the_table_of_a_factor_is_bounded_and_right() -> None:
     table = scaled(7)
 
-    assert all(encode_long(7 * number) == table[number] for number in range(CACHED_SCALED + 10))
-    assert len(table) <= CACHED_SCALED
+    assert all(encode_long(7 * number) == table[number] for number in range(CACHED + 10))
+    assert len(table) <= CACHED
