@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -54,8 +55,22 @@ def make_meters(count: int, version: int = 1) -> list[Meter]:
 
 def make_telegrams(meters: list[Meter], rounds: int) -> Iterator[Telegram]:
     """One telegram per meter and round, in the order of time; import rises by a watt-hour each."""
+    random = Random(rounds)
+    energies = [random.randrange(100_000, 50_000_000) for _ in meters]
     for turn in range(rounds):
         at = START + turn * PUSH_SECONDS
-        amounts = Amounts({"1.8.0": 1_000_000 + turn})
-        for meter in meters:
-            yield Telegram(meter.title.encode(), meter.encoder.telegram(at, turn + 1, amounts), at * 1000)
+        for meter, energy in zip(meters, energies, strict=True):
+            captured = meter.encoder.telegram(at, turn + 1, _household(random, energy, turn))
+            yield Telegram(meter.title.encode(), captured, at * 1000)
+
+
+def _household(random: Random, energy: int, turn: int) -> Amounts:
+    """Registers as different as those of houses, powers, voltages and currents that change with every telegram."""
+    watts = [random.randrange(3000) for _ in range(3)]
+    amounts = Amounts({"1.8.0": energy + turn, "2.8.0": energy // 3, "3.8.0": energy // 5, "4.8.0": energy // 7})
+    amounts |= {"1.7.0": sum(watts), "2.7.0": 0}
+    for phase, power in enumerate(watts):
+        c = 20 * phase
+        amounts |= {f"{21 + c}.7.0": power, f"{22 + c}.7.0": 0, f"{23 + c}.7.0": power // 4, f"{24 + c}.7.0": 0}
+        amounts |= {f"{32 + c}.7.0": random.randrange(225_000, 236_000), f"{31 + c}.7.0": power * 1000 // 230}
+    return amounts
