@@ -144,7 +144,7 @@ class IngestStage:
         late = verdict is Verdict.LATE
         measured = decide(push.time, received_at, self._tolerance_ms, meter.measured_at, late)
         at, from_gateway, status, drift_ms = measured
-        _, prefix, shape = plan.form(self._header, record.partition, headers, opened, at)
+        _, _, _, prefix, shape = plan.form(self._header, record.partition, headers, opened, at)
         reading = shape.encoder.encode(prefix, offset, at, received_at, from_gateway, status, counter, push.values)
         found += adopted
         found += _settle(meter, plan, shape, opened, at, clock)

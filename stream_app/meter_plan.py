@@ -16,6 +16,7 @@ from stream_app.registry.model import Directory, Meter, Point
 from stream_app.trust import Opened, Policy
 
 MAX_SHAPES: Final = 4096
+NEVER: Final = 1 << 62
 LITRES: Final = {"m3": 3}  # volumes are counted in litres
 
 Step = tuple[int, int, int]  # place in the push (-1: nowhere), times, divided by
@@ -31,9 +32,11 @@ class Limits(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What a meter's readings have in common while all that it is ``made_of`` stays the same."""
+    """What a meter's readings have in common while all it is ``made_of`` stays, and ``since`` ≤ time < ``until``."""
 
     made_of: tuple[object, ...]
+    since: int
+    until: int
     prefix: bytes
     shape: Shape
 
@@ -71,10 +74,14 @@ class MeterPlan:
     def form(self, header: bytes, partition: int, headers: Mapping[str, bytes], opened: Opened, at: int) -> Form:
         """The form of the last reading, or another one where gateway, key, list, id or metering point have changed."""
         push, key, control, _, _, _, _ = opened
-        edge, port, point, form = headers.get("edge-id"), headers.get("port"), self.point_at(at), self._form
-        made_of = (edge, port, control, key, push.layout, push.id_octets, point)
-        if form is not None and form.made_of == made_of:
+        edge, port, form = headers.get("edge-id"), headers.get("port"), self._form
+        made_of = (edge, port, control, key, push.layout, push.id_octets)
+        if form is not None and form[0] == made_of and form[1] <= at < form[2]:
             return form
+        point = self.point_at(at)
+        changes = [time for point in self.points for time in (point.valid_from, point.valid_to) if time is not None]
+        since = max((time for time in changes if time <= at), default=0)
+        until = min((time for time in changes if time > at), default=NEVER)
         prefix = reading_prefix(
             header,
             system_title=self.title,
@@ -89,7 +96,9 @@ class MeterPlan:
             port=None if port is None else port.decode("utf-8", "replace"),
             source_partition=partition,
         )
-        form = self._form = Form(made_of, prefix, self.made_from.shape(push.layout, self.rules.quantities))
+        form = self._form = Form(
+            made_of, since, until, prefix, self.made_from.shape(push.layout, self.rules.quantities)
+        )
         return form
 
 

@@ -29,7 +29,8 @@ from stream_app.registry.model import Security
 from stream_app.replay import ReplayGuard, Verdict
 
 MAX_SERIES: Final = 3  # encryption keys whose counters are remembered: the one before, today's, the next
-PASSES: Final = (Verdict.NEW, Verdict.LATE)
+NEW: Final = Verdict.NEW
+PASSES: Final = (NEW, Verdict.LATE)
 NEVER_USED: Final = ReplayGuard()
 NOT_EVEN_OPENED: Final = (AuthenticationError, PlaintextError)
 _HEAD: Final = struct.Struct(">iqB")
@@ -88,11 +89,8 @@ class Trust:
 
     def candidates(self, policy: Policy, clock: int) -> tuple[HeldKey, ...]:
         """The keys worth a try: the one that opened the last telegram, newer ones, and older ones within the grace."""
-        held = policy.held
-        if len(held) < 2:
-            return held
         grace = clock - self.promoted_at <= policy.grace_ms
-        able = [one for one in held if grace or one.keys.version >= self.version]
+        able = [one for one in policy.held if grace or one.keys.version >= self.version]
         return tuple(sorted(able, key=lambda one: one.keys.version != self.version))
 
     def accept(self, opened: Opened, clock: int) -> Moved:
@@ -140,7 +138,7 @@ def open_telegram(
     ``title`` stands in where the meter leaves its own empty; ``clock`` is the stream clock in epoch milliseconds.
     """
     sealed = read_header(apdu, title)
-    security, strict, _, _, profile = policy
+    security, strict, held_keys, _, profile = policy
     if sealed is None:
         if security != "clear":
             raise ClearTextRefusedError(f"clear text, but the meter's security is {security!r}", offset=0)
@@ -149,7 +147,7 @@ def open_telegram(
     if security == "authenticated" and not control & AUTHENTICATED:
         raise DowngradeError(f"security control {control:02X} has no tag, and this meter must be authenticated")
     refusal: MeterDataError | None = None
-    for held in trust.candidates(policy, clock):
+    for held in held_keys if len(held_keys) == 1 else trust.candidates(policy, clock):
         try:
             push = read(unseal(sealed, held.keys), profile)
         except MeterDataError as error:
@@ -158,8 +156,9 @@ def open_telegram(
             continue
         fingerprint = crc32(apdu)
         guard = trust.guards.get(held.series, NEVER_USED)
-        verdict = guard.judge(counter, fingerprint, strict=strict)
+        newest = guard.newest
+        verdict = NEW if counter > newest else guard.judge(counter, fingerprint, strict=strict)
         if verdict not in PASSES:
             raise ReplayError(verdict.value)
-        return NEW_TUPLE(Opened, (push, held, control, counter, fingerprint, verdict, guard.newest))
+        return NEW_TUPLE(Opened, (push, held, control, counter, fingerprint, verdict, newest))
     raise refusal or UnknownKeyError("no key is held for this system title")

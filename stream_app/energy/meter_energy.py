@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from stream_app.energy.meter_rules import MeterRules, RegisterRules, rules_for
 from stream_app.energy.settling import NEVER
 from stream_app.energy.timeline import Register, Timeline
-from stream_app.energy.validation import MS_PER_HOUR, SLACK_MS
 from stream_app.records import Event, MeterQuarter
 
 __all__ = ["MeterEnergy", "MeterRules", "Sample", "adopt", "advance", "rules_for", "sweep"]
@@ -103,13 +102,7 @@ def advance(energy: MeterEnergy, sample: Sample, rules: MeterRules, clock_ms: in
         if raw is None:
             continue
         elapsed = at - register.at
-        if (
-            elapsed > 0
-            and at < register.next
-            and clock_ms < register.due
-            and (rise := raw - register.raw) >= 0
-            and rise * MS_PER_HOUR <= rule.max_power_w * (elapsed + SLACK_MS)
-        ):
+        if elapsed > 0 and at < register.next and clock_ms < register.due and 0 <= raw - register.raw <= rule.at_once:
             register.at = at
             register.raw = raw
             register.authenticated = authenticated

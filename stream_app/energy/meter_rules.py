@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from stream_app.energy.quality import EXPORT, IMPORT, QUARTER_MS
 from stream_app.registry.model import Meter, Point
 
+MS_PER_HOUR: Final = 3_600_000
+SLACK_MS: Final = 60_000  # meters count whole seconds and whole steps of the register: a minute more of full power
 TOLERANCE: Final = (5, 2)  # readings at most 2.5 push intervals apart are consecutive
 GRACE_MS: Final = 1_800_000
 BACKFILL_MS: Final = 35 * 86_400_000  # a registry reading older than this begins nothing any more
@@ -39,7 +41,8 @@ class Known(NamedTuple):
 
 
 class RegisterRules(NamedTuple):
-    """One register. ``cuts``: boundaries beside the quarter-hours; ``moduli``: what a wrap takes away, one of them."""
+    """One register. ``cuts``: boundaries beside the quarter-hours; ``moduli``: what a wrap takes away, one of them;
+    ``at_once``: a rise that is believed in any time."""
 
     quantity: str
     spans: tuple[Span, ...]
@@ -48,6 +51,7 @@ class RegisterRules(NamedTuple):
     moduli: tuple[int, ...]
     max_power_w: int
     wrap_power_w: int
+    at_once: int
 
     def sites(self, start: int, end: int) -> list[str]:
         """The sites served all the time between two neighbouring boundaries."""
@@ -107,14 +111,16 @@ def _register(meter: Meter, quantity: str, points: list[Point]) -> RegisterRules
     instants = {row.valid_from for row in rows} | set(ends)
     energy = quantity.split(".")[1:2] == ["8"]
     limits = USUAL_LIMITS if meter.register_limit_wh is None else (meter.register_limit_wh,)
+    power = (meter.max_power_w or ANY_POWER_W) if energy else VOLUME_LIMIT
     return RegisterRules(
         quantity,
         tuple(sorted({Span(row.site, row.valid_from, row.valid_to) for row in rows}, key=lambda s: (s.start, s.site))),
         tuple(sorted(at for at in instants if at % QUARTER_MS)),
         tuple(_known(quantity, rows)),
         tuple(limit + 1 for limit in limits) if energy else (),
-        (meter.max_power_w or ANY_POWER_W) if energy else VOLUME_LIMIT,
+        power,
         meter.max_power_w or HOUSE_POWER_W,
+        power * SLACK_MS // MS_PER_HOUR,
     )
 
 

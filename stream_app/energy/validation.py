@@ -13,10 +13,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from stream_app.energy.bracket import Mark
-from stream_app.energy.meter_rules import RegisterRules
+from stream_app.energy.meter_rules import MS_PER_HOUR, SLACK_MS, RegisterRules
 
-MS_PER_HOUR: Final = 3_600_000
-SLACK_MS: Final = 60_000  # meters count whole seconds and whole steps of the register: a minute more of full power
 CONFIRMING: Final = 3
 REGISTER_END: Final = 1 << 62  # more than any register holds; it is kept in 64 bits
 CONFIRMING_MS: Final = 900_000

@@ -11,7 +11,7 @@ INSTANT = MONDAY + 7 * 60_000
 
 
 def rules(cuts: tuple[int, ...]) -> RegisterRules:
-    return RegisterRules("1.8.0", (), cuts, (), (), 1, 1)
+    return RegisterRules("1.8.0", (), cuts, (), (), 1, 1, 0)
 
 
 @given(st.sets(st.integers(0, 40 * QUARTER), max_size=4), st.integers(0, 40 * QUARTER), st.integers(0, 10 * QUARTER))
