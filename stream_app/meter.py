@@ -36,7 +36,7 @@ class MeterState:
     def pack_thin(self) -> bytes:
         """What changes with every telegram."""
         head = _THIN.pack(self.offset, self.measured_at)
-        return head + self.trust.pack() + self.supply.pack() + self.energy.pack_thin()
+        return b"".join((head, self.trust.pack(), self.supply.pack(), self.energy.pack_thin()))
 
     def unpack_thin(self, data: bytes) -> None:
         """Take what ``pack_thin`` wrote."""

@@ -17,6 +17,7 @@ MAX_COUNTER: Final = 0xFFFFFFFF  # the counter has 32 bits; after it the meter s
 REMEMBERED: Final = 4  # telegrams whose fingerprint tells a second gateway from a forger
 _HEAD: Final = struct.Struct(">4IH")
 _RANGE: Final = struct.Struct(">II")
+_ORDINARY: Final = struct.Struct(">4IHII")  # both of them, where there is one range
 
 
 class Verdict(Enum):
@@ -82,6 +83,8 @@ class ReplayGuard:
 
     def pack(self) -> bytes:
         """The guard as bytes for the changelog: 26 in normal life."""
+        if len(self._first) == 1:
+            return _ORDINARY.pack(*self._recent, 1, self._first[0], self.newest)
         ranges = b"".join(map(_RANGE.pack, self._first, self._last))
         return _HEAD.pack(*self._recent, len(self._first)) + ranges
 

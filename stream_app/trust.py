@@ -115,8 +115,10 @@ class Trust:
 
     def pack(self) -> bytes:
         """For the changelog: 43 bytes in normal life."""
-        guards = b"".join(series + guard.pack() for series, guard in self.guards.items())
-        return _HEAD.pack(self.version, self.promoted_at, len(self.guards)) + guards
+        parts = [_HEAD.pack(self.version, self.promoted_at, len(self.guards))]
+        for series, guard in self.guards.items():
+            parts += series, guard.pack()
+        return b"".join(parts)
 
     @classmethod
     def unpack(cls, data: bytes, at: int) -> tuple[Trust, int]:
