@@ -49,7 +49,7 @@ def cut(buffer: bytearray, start: int) -> Frame | More | None:
 def _cut_text(buffer: bytearray, start: int, body: int) -> Frame | More:
     limit = start + MAX_TELEGRAM
     tail = TAIL.search(buffer, body - 1, limit)
-    following = NEXT_TELEGRAM.search(buffer, body, tail.start() if tail else limit)
+    following = NEXT_TELEGRAM.search(buffer, body, tail.start() + 1 if tail else limit)
     if following:
         return _damaged(buffer, start, following.start(), "the next telegram begins before this one has ended")
     if tail:

@@ -32,7 +32,7 @@ MAX_DAYS: Final = 4096  # remembered per zone: eleven years
 MAX_TIMES: Final = 4096
 
 _DATE_TIME: Final = Struct(">HBBx4BhB")  # the weekday is often wrong and never needed
-_P1: Final = re.compile(rb"(?:20)?(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)([SW]?)")
+_P1: Final = re.compile(rb"(?:20)?(\d\d)(\d\d)(\d\d) ?(\d\d):?(\d\d):?(\d\d)([SWsw]?)")
 
 
 class MeterTime(NamedTuple):
@@ -125,10 +125,20 @@ def date_time(octets: bytes, zone: Zone | None) -> MeterTime | None:
     return MeterTime(utc, local, status, ambiguous)
 
 
+def capture_time(octets: bytes, zone: Zone | None) -> MeterTime | None:
+    """When a sub-meter was read: its meter's word, not ours to check. None also for what cannot be, like twelve zeros
+    of a channel that has heard nothing.
+    """
+    try:
+        return date_time(octets, zone)
+    except EncodingError:
+        return None
+
+
 def p1_time(text: bytes, zone: Zone | None) -> MeterTime:
     """The time in ``YYMMDDhhmmss`` with ``S`` (summer) or ``W`` (winter) behind; the letter beats the calendar.
 
-    Raises ``EncodingError``.
+    Some meters write ``20240111 09:35:00`` (NES 83335) or a small letter (E350). Raises ``EncodingError``.
     """
     match = _P1.fullmatch(text)
     if match is None:
@@ -138,7 +148,7 @@ def p1_time(text: bytes, zone: Zone | None) -> MeterTime:
     if zone is None:
         return MeterTime(None, local, None, False)
     if match[7]:
-        return MeterTime(local - zone.season_offset(local, summer=match[7] == b"S"), local, None, False)
+        return MeterTime(local - zone.season_offset(local, summer=match[7] in b"Ss"), local, None, False)
     utc, ambiguous = zone.to_utc(local)
     return MeterTime(utc, local, None, ambiguous)
 

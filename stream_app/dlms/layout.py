@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from stream_app.dlms import identity
 from stream_app.dlms.axdr import INTEGERS, OCTET_STRING, STRUCTURE, Node
-from stream_app.dlms.clock import MeterTime, Zone, date_time
+from stream_app.dlms.clock import MeterTime, Zone, capture_time, date_time
 from stream_app.dlms.identity import Form, IdObject
 
 MAX_LAYOUTS: Final = 1024  # a fleet has some dozens
@@ -170,7 +170,7 @@ def template(data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> 
             time = payload_clock
             if time is None and date is not None and hour is not None:
                 time = date_time(data[date] + data[hour] + OPEN_ZONE, zone)
-        captured = tuple([date_time(data[at], zone) for at in captures]) if captures else ()
+        captured = tuple([capture_time(data[at], zone) for at in captures]) if captures else ()
         return NEW_TUPLE(Push, (layout, numbers(data), ids(data), time, payload_clock, captured))
 
     return fill

@@ -78,13 +78,13 @@ class Reader:
 
 
 def check_times(plaintext: bytes, sketch: Sketch) -> None:
-    """Raises ``EncodingError`` with the place of a time in the body that cannot be."""
-    for place in [sketch.times.get("clock"), *sketch.captured]:
-        if place is not None:
-            try:
-                date_time(plaintext[place], None)
-            except EncodingError as error:
-                raise EncodingError(error.reason, offset=place.start) from error
+    """Raises ``EncodingError`` with the place of a clock in the body that cannot be."""
+    place = sketch.times.get("clock")
+    if place is not None:
+        try:
+            date_time(plaintext[place], None)
+        except EncodingError as error:
+            raise EncodingError(error.reason, offset=place.start) from error
 
 
 def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:

@@ -14,7 +14,8 @@ LAST_MEASURE: Final = 95  # value group C: from 96 on service entries, lists and
 FIRST_MAKER_MEASURE: Final = 128
 MODEL_ID: Final = 7  # 96.1.7: by the book the eighth device id, on Nordic meters the model
 
-_TEXT: Final = re.compile(r"(?:(\d{1,3})-(\d{1,3}):)?(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:[.*]255)?")
+# DSMR 4 prints 1-0:99:97.0 and 1-0:72:32.0, and there are meters made after it.
+_TEXT: Final = re.compile(r"(?:(\d{1,3})-(\d{1,3}):)?(\d{1,3})[.:](\d{1,3})\.(\d{1,3})(?:[.*]255)?")
 
 
 class Kind(Enum):

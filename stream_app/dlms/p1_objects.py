@@ -1,6 +1,9 @@
 """P1 telegrams (DSMR 5.0.2 P1; EN 62056-21 mode D): lines of ``OBIS(value)…`` between an ident line and ``!CRC``.
 
     0-1:24.2.1(230102161005W)(00000.141*m3)      a sub-meter's register with its own capture time
+    1-0:1.6.0(08.796*kW)(260102010000)           the time behind (Iskraemeco MIE5T)
+    0-1:24.2.1(632525252525S)(00000.000)         an M-Bus channel that has heard nothing yet
+    0-1:24.3.0(090212160000)(00)(60)(1)(0-1:24.2.1)(m3)(00000.141)      the same in DSMR 2 and 3
 
 Digits become integers, kilo units base units: ``000005.650*kWh`` is 5650 Wh. A line that is no object is refused.
 """
@@ -22,9 +25,12 @@ from stream_app.dlms.units import p1_unit
 
 _OBJECT: Final = re.compile(rb"([0-9.:*-]{5,24})((?:\([^()]*\))+)")
 _VALUE: Final = re.compile(rb"\(([^()]*)\)")
-_NUMBER: Final = re.compile(rb"(-?)(\d{1,12})(?:\.(\d{1,6}))?(?:\*([A-Za-z0-9]{1,6}))?")  # 18 digits fit 64 bits
+# 18 digits fit 64 bits.
+_NUMBER: Final = re.compile(rb"(-?)(?=[\d.]{1,19}(?:\*|\Z))(\d{1,12})(?:\.(\d{1,9}))?(?:\*([A-Za-z0-9]{1,6}))?")
 _CONTINUED: Final = re.compile(rb"\r?\n(?=\()")  # DSMR 3 puts a value on a line of its own
 _CRC: Final = re.compile(rb"![0-9A-Fa-f]{4}")
+_HOURLY_VALUES: Final = 7  # time, status, minutes, number of values, code, unit, value
+_SHORTEST_HEX_ID: Final = 16  # of those whose digits are all decimal
 
 
 def read_text(text: bytes, profile: Profile, layouts: Layouts) -> Push:
@@ -53,7 +59,7 @@ class Reading:
         self.values: list[int] = []
         self.ids: list[IdObject] = []
         self.octets: list[bytes] = []
-        self.captures: list[tuple[str, MeterTime]] = []
+        self.captures: list[tuple[str, MeterTime | None]] = []
         self.time: MeterTime | None = None
         self.split: dict[str, bytes] = {}
 
@@ -95,18 +101,37 @@ class Reading:
             self.id(one, Form.DEVICE_TYPE, bytes((int(values[0]),)))
 
     def register(self, one: Obis, values: list[bytes]) -> None:
-        """A number, with a capture time in front where the meter behind it has its own."""
-        if not values[-1]:
+        """A number, with a capture time beside it where the meter behind it has its own."""
+        *captures, number = reversed(values) if b"*" in values[0] else values
+        if not number:
             return
-        match = _NUMBER.fullmatch(values[-1])
-        if match is None or len(values) > 2:
+        match = _NUMBER.fullmatch(number)
+        if match is None or len(captures) > 1:
             raise ValueError(f"register {one.name} has no value that can be read")
         sign, whole, decimals, unit = (group or b"" for group in match.groups())
+        raw = int(sign + whole + decimals)
+        if captures and not unit and not raw:
+            return
         name, power = p1_unit(unit.decode("ascii")) if unit else ("1", 0)
         self.registers.append(Register(one.name, power - len(decimals), name))
-        self.values.append(int(sign + whole + decimals))
-        if len(values) == 2 and values[0]:
-            self.captures.append((one.name, p1_time(values[0], self.profile.zone)))
+        self.values.append(raw)
+        if captures and captures[0]:
+            self.captures.append((one.name, self.capture_time(captures[0])))
+
+    def hourly(self, one: Obis, values: list[bytes]) -> None:
+        """A sub-meter's register as DSMR 2 and 3 write it."""
+        if len(values) == _HOURLY_VALUES:
+            time, *_, code, unit, number = values
+            one = parse(code.decode("ascii"))
+            if one.kind is Kind.REGISTER:
+                self.register(one, [time, number + b"*" * bool(unit) + unit])
+
+    def capture_time(self, stamp: bytes) -> MeterTime | None:
+        """When a sub-meter was read; None for what is no date, as meters send while they do not know."""
+        try:
+            return p1_time(stamp, self.profile.zone)
+        except EncodingError:
+            return None
 
     def push(self, layouts: Layouts) -> Push:
         """All of it."""
@@ -119,10 +144,13 @@ class Reading:
 
 
 def _characters(value: bytes) -> bytes:
+    """The characters that hex digits stand for; a plain decimal number that could be such digits by chance stays."""
     try:
         characters = bytes.fromhex(value.decode("ascii"))
     except ValueError:
         return value
+    if value.isdigit() and not characters.isdigit():
+        return characters if len(value) >= _SHORTEST_HEX_ID and characters.isalnum() else value
     return characters if characters.isascii() and characters.decode("ascii").isprintable() else value
 
 
@@ -132,6 +160,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "0.9.1": Reading.half_of_time,
     "0.9.2": Reading.half_of_time,
     "24.1.0": Reading.device_type,
+    "24.3.0": Reading.hourly,
 }
 KINDS: Final[dict[Kind, Handler]] = {
     Kind.CLOCK: Reading.clock,

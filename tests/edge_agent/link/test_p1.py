@@ -52,6 +52,15 @@ def test_a_telegram_without_end_does_not_swallow_the_next() -> None:
     assert ["p1: the next telegram begins before this one has ended at byte 60", "telegram"] == reasons(done)
 
 
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_the_next_telegram_is_seen_however_short_it_is_and_however_the_line_is_sliced(step: int) -> None:
+    data = TEXT[:60] + b"/KFM5X\r\n\r\n!\r\n"
+    delimiter = Delimiter("p1")
+    done = [one for at in range(0, len(data), step) for one in delimiter.feed(data[at : at + step])] + delimiter.idle()
+
+    assert ["p1: the next telegram begins before this one has ended at byte 60", "telegram"] == reasons(done)
+
+
 def test_without_crc_the_text_must_be_text() -> None:
     assert ["p1: a text without CRC has octets above 7F at byte 85"] == reasons(read(BARE.replace(b"230", b"2\xb30")))
 

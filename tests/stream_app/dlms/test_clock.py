@@ -162,6 +162,8 @@ def test_a_time_that_cannot_be_is_refused(place: int, value: int) -> None:
         pytest.param("230102192002S", "2023-01-02T17:20:02", id="the-letter-beats-the-calendar-in-winter"),
         pytest.param("201001222553", "2020-10-01T20:25:53", id="no-letter"),
         pytest.param("20161006155014S", "2016-10-06T13:50:14", id="four-digits-of-year"),
+        pytest.param("20240111 09:35:00", "2024-01-11T08:35:00", id="colons-as-nes-writes-it"),
+        pytest.param("150701190000s", "2015-07-01T17:00:00", id="small-letter"),
     ],
 )
 def test_p1_time_stamps(text: str, utc: str) -> None:

@@ -69,6 +69,23 @@ def test_an_extended_register_has_its_own_capture_time() -> None:
     assert "2024-03-01T11:45:00" == captured.local
 
 
+@pytest.mark.parametrize("captured", [bytes(12), b"\xff" * 12], ids=["zeros", "unspecified"])
+def test_a_sub_meter_that_was_never_read_does_not_cost_the_telegram(captured: bytes) -> None:
+    body = structure(
+        structure(octets(code("1-0:1.8.0")), integer("u32", 5650), structure(integer("i8", 0), bytes((22, 30)))),
+        structure(
+            octets(code("0-1:24.2.1")), integer("u32", 0), structure(integer("i8", -3), bytes((22, 13))),
+            integer("u8", 0), octets(captured),
+        ),
+    )  # fmt: skip
+    reader = Reader()
+
+    for _ in range(2):
+        push = reader.read(notification(body, NOON), packaged().profile())
+
+        assert ((5650, 0), (None,)) == (push.values, push.captured)
+
+
 @pytest.mark.parametrize(
     ("ids", "device_id"),
     [

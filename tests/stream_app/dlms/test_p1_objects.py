@@ -73,10 +73,51 @@ def test_a_sub_meter_has_its_own_capture_time_and_type() -> None:
     assert {"0-1:96.1.0": "8109ABCD722890801"} == push.ids
 
 
-def test_a_value_on_a_line_of_its_own_belongs_to_the_line_above() -> None:
-    push = read("0-1:24.3.0(121030140000)(00)(60)(1)(0-1:24.2.1)(m3)", "(00000.001)", "1-0:1.8.1(000005.650*kWh)")
+def test_the_hourly_value_of_dsmr_2_and_3_is_the_sub_meters_register_although_on_a_line_of_its_own() -> None:
+    push = read("0-2:24.3.0(211123200000)(00)(60)(1)(0-2:24.2.1)(m3)", "(13376.292)", "1-0:1.8.1(000005.650*kWh)")
+    (captured,) = push.captured
 
-    assert {"1-0:1.8.1": (5650, 0, "Wh")} == registers(push)
+    assert {"0-2:24.2.1": (13376292, -3, "m3"), "1-0:1.8.1": (5650, 0, "Wh")} == registers(push)
+    assert captured is not None
+    assert "2021-11-23T20:00:00" == captured.local
+
+
+def test_an_hourly_value_that_names_no_register_is_not_read() -> None:
+    push = read("0-1:24.3.0(211123200000)(00)(60)(1)(0-1:96.1.0)(m3)(1)", "1-0:1.7.0(1*W)")
+
+    assert {"1-0:1.7.0": (1, 0, "W")} == registers(push)
+
+
+@pytest.mark.parametrize("stamp", ["632525252525S", "700101010000W"])
+def test_a_channel_that_has_heard_nothing_yet_is_left_out_and_the_telegram_read(stamp: str) -> None:
+    push = read("1-0:1.8.1(000005.650*kWh)", f"0-1:24.2.1({stamp})(00000.000)")
+
+    assert ({"1-0:1.8.1": (5650, 0, "Wh")}, ()) == (registers(push), push.captured)
+
+
+def test_a_value_captured_at_no_date_is_kept_without_the_time() -> None:
+    push = read("0-1:24.2.1(632525252525S)(00012.345*m3)")
+
+    assert ({"0-1:24.2.1": (12345, -3, "m3")}, (None,)) == (registers(push), push.captured)
+
+
+def test_a_capture_time_may_stand_behind_its_value() -> None:
+    push = read("1-0:1.6.0(08.796*kW)(260102010000)")
+    (captured,) = push.captured
+
+    assert {"1-0:1.6.0": (8796, 0, "W")} == registers(push)
+    assert captured is not None
+    assert "2026-01-02T01:00:00" == captured.local
+
+
+def test_seven_decimals_are_kept() -> None:
+    assert {"1-0:1.8.0": (521857825309, -4, "Wh")} == registers(read("1-0:1.8.0*255(00052185.7825309*kWh)"))
+
+
+def test_a_colon_for_the_first_point_of_a_code_is_read_as_dsmr_4_prints_it() -> None:
+    push = read("1-0:99:97.0(1)(0:96.7.19)(101208152415W)(0000000240*s)", "1-0:1.7.0(1*W)", "1-0:72:7.0(230*V)")
+
+    assert {"1-0:1.7.0": (1, 0, "W"), "1-0:72.7.0": (230, 0, "V")} == registers(push)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +126,9 @@ def test_a_value_on_a_line_of_its_own_belongs_to_the_line_above() -> None:
         pytest.param("4B394547363031363035333236323732", "K9EG601605326272", id="hex"),
         pytest.param("25586598", "25586598", id="plain-digits"),
         pytest.param("SAG1030724", "SAG1030724", id="plain-letters"),
+        pytest.param("34567851", "34567851", id="plain-digits-that-could-be-hex"),
+        pytest.param("3330303537373735", "30057775", id="hex-of-digits"),
+        pytest.param("4530303632303030303134353236323233", "E0062000014526223", id="hex-in-decimal-digits"),
     ],
 )
 def test_ids_come_as_hex_or_plain(written: str, shown: str) -> None:
