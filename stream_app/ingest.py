@@ -82,8 +82,7 @@ class IngestStage:
     def changes(self, state: IngestState) -> list[tuple[bytes, bytes | None]]:
         """The changelog records of the meters that were heard, and of the clock."""
         changed: list[tuple[bytes, bytes | None]] = []
-        for title in state.dirty:
-            meter = state.meters[title]
+        for title, meter in state.dirty.items():
             changed.append((title, meter.pack_thin()))
             if meter.energy.wide_dirty:
                 changed.append((title + WIDE, meter.energy.pack_wide()))
@@ -120,7 +119,7 @@ class IngestStage:
                 plan = self._plan(state, meter, key, clock, found)
                 found += meter_energy.sweep(meter.energy, plan.rules, clock)
                 if meter.energy.wide_dirty:
-                    state.dirty.add(key)
+                    state.dirty[key] = meter
         del state.tour[-share:]
         return self._finish(state, [], found, now)
 
@@ -155,7 +154,7 @@ class IngestStage:
         if not late:
             meter.measured_at = at
         state.meters[key] = meter
-        state.dirty.add(key)
+        state.dirty[key] = meter
         self.tally["accepted"] += 1
         return NEW_TUPLE(Output, (self._topics.readings, key, reading, at, None, ()))
 
@@ -166,7 +165,7 @@ class IngestStage:
             plan = meter.plan = self.knowledge.plan(key.decode())
             found += meter_energy.adopt(meter.energy, plan.rules, clock)
             if key in state.meters:
-                state.dirty.add(key)
+                state.dirty[key] = meter
         return plan
 
     def _news(

@@ -58,7 +58,7 @@ class IngestState:
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.meters: dict[bytes, MeterState] = {}
-        self.dirty: set[bytes] = set()
+        self.dirty: dict[bytes, MeterState] = {}  # in the order heard, as they lie in memory
         self.alarms = Alarms()
         self.tour: list[bytes] = []  # meters that this round of sweeps has still to visit
         self.clock: int | None = None
