@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from stream_app.avro import AvroError, Codec, Codecs
-from stream_app.energy.quality import QUARTER_MS
-from stream_app.energy.revisions import Published, change_rows, close, fold, published, revise
-from stream_app.energy.site import Part, Quarter, Rows, View, instant
-from stream_app.energy.site_memory import DAY_MS, SiteMemory
+from stream_app.energy.quality import DAY_MS, QUARTER_MS
+from stream_app.energy.revisions import Published, Reopened, change_rows, close, fold
+from stream_app.energy.site import Part, Rows, instant
+from stream_app.energy.site_memory import SiteMemory
 from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Output, Record
 from stream_app.records import Allocation, Balance, Event, MeterQuarter, QuarterHour
@@ -31,16 +31,19 @@ from stream_app.topics import Topics
 
 CLOCK: Final = b"clock|"
 WALK: Final = 4096  # quarters closed in one sweep; what is left waits for the next, so that no sweep stalls the batches
+# Quarters looked at for new rows in one step; a site that is left keeps its old rows until the next.
+ADOPTED: Final = 65_536
 
 
 class BalanceState:
     """One partition's sites, and the clocks of stage one's partitions in epoch milliseconds.
 
-    ``directory`` is the one the sites' rows were taken from; ``dirty`` and ``ticked`` what has changed since the last
-    commit; ``behind`` the sites with quarters to close, all of them whenever ``due`` moves on.
+    ``directory`` is the one the sites' rows are taken from, but for those ``waiting`` for their turn, the last first;
+    ``dirty`` and ``ticked`` what has changed since the last commit; ``behind`` the sites with quarters to close, all of
+    them whenever ``due`` moves on.
     """
 
-    __slots__ = ("behind", "clocks", "directory", "dirty", "due", "partition", "sites", "ticked")
+    __slots__ = ("behind", "clocks", "directory", "dirty", "due", "partition", "sites", "ticked", "waiting")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -51,6 +54,7 @@ class BalanceState:
         self.ticked: set[int] = set()
         self.behind: set[str] = set()
         self.due: int | None = None
+        self.waiting: list[str] = []
 
     def site(self, name: str) -> SiteMemory:
         """The site of that name, to be changed."""
@@ -59,14 +63,6 @@ class BalanceState:
         if memory is None:
             memory = self.sites[name] = SiteMemory(name)
         return memory
-
-
-class _Touched(NamedTuple):
-    """A quarter that a batch changes, and what stood published of it."""
-
-    site: SiteMemory
-    quarter: Quarter
-    before: View
 
 
 class BalanceStage:
@@ -115,7 +111,7 @@ class BalanceStage:
             if kind == b"c":
                 state.clocks[int(rest)] = int(value)
                 continue
-            at, _, name = rest.partition(b"|") if kind in b"qb" else (b"0", b"", rest)
+            at, _, name = rest.partition(b"|") if kind in b"qbp" else (b"0", b"", rest)
             state.site(name.decode()).restore(kind, int(at), value)
         state.dirty.clear()
 
@@ -133,7 +129,7 @@ class BalanceStage:
     def step(self, state: BalanceState, records: Sequence[Record], now: int) -> list[Output]:
         """Take a batch of meter-quarters and clocks."""
         found = self._adopt(state, now)
-        touched: dict[tuple[str, int], _Touched] = {}
+        reopened: dict[str, Reopened] = {}
         lost: Counter[tuple[str, str]] = Counter()
         for record in records:
             if record.value is None:
@@ -152,9 +148,9 @@ class BalanceStage:
             if site.has_left(part.start // QUARTER_MS * QUARTER_MS):
                 lost[part.site, part.system_title] += 1
             else:
-                _take(state, site, part, touched)
-        for site, quarter, before in touched.values():
-            found += revise(site, quarter, before, "late data")
+                _take(state, site, part, reopened)
+        for site_reopened in reopened.values():
+            found += site_reopened.revise()
         for (name, title), count in lost.items():
             detail = f"{count} meter-quarters are older than what can be revised"
             found.append(Event(name, now, "data.late", "WARNING", detail, title))
@@ -202,20 +198,28 @@ class BalanceStage:
     def _adopt(self, state: BalanceState, now: int) -> list[Published]:
         """Take the rows of a directory that is new to this state, and publish what they change."""
         directory, found = self.directory, list[Published]()
-        if state.directory is directory:
-            return found
-        state.directory = directory
-        names = directory.sites.keys() | directory.points_of_site.keys()
-        ours = {name for name in names if hash_of(name.encode()) % self._partitions == state.partition}
+        if state.directory is not directory:
+            state.directory = directory
+            names = directory.sites.keys() | directory.points_of_site.keys()
+            ours = {name for name in names if hash_of(name.encode()) % self._partitions == state.partition}
+            state.waiting = sorted(ours | state.sites.keys(), reverse=True)
         reach = self._clock(state, now) - self._kept_ms
-        for name in sorted(ours | state.sites.keys()):
-            site = directory.sites.get(name)
-            rows = Rows(site, directory.points_of_site.get(name, ()), directory.members_of_site.get(name, ()))
+        looked_at = 0
+        while state.waiting and looked_at < ADOPTED:
+            name = state.waiting.pop()
+            rows = Rows(
+                directory.sites.get(name),
+                directory.points_of_site.get(name, ()),
+                directory.members_of_site.get(name, ()),
+                directory.rules_of_site.get(name, ()),
+            )
             known = state.sites.get(name)
             if known is not None and known.rows == rows:
                 known.rows = rows  # shared with the directory
             else:
-                found += change_rows(state.site(name), rows, reach)
+                memory = state.site(name)
+                looked_at += len(memory.starts())
+                found += change_rows(memory, rows, reach)
                 state.behind.add(name)
         return found
 
@@ -228,14 +232,14 @@ class BalanceStage:
         return outputs
 
 
-def _take(state: BalanceState, site: SiteMemory, part: MeterQuarter, touched: dict[tuple[str, int], _Touched]) -> None:
+def _take(state: BalanceState, site: SiteMemory, part: MeterQuarter, reopened: dict[str, Reopened]) -> None:
     start = part.start // QUARTER_MS * QUARTER_MS
     if site.begin(start):
         state.behind.add(site.name)
-    if (site.name, start) not in touched:
-        quarter = site.open(start)
-        touched[site.name, start] = _Touched(site, quarter, published(site, quarter))
-    touched[site.name, start].quarter.put(part.system_title, part.quantity, part.start, part.end, Part(*part[5:12]))
+    if site.name not in reopened:
+        reopened[site.name] = Reopened(site)
+    quarter = reopened[site.name].quarter(start)
+    quarter.put(part.system_title, part.quantity, part.start, part.end, Part(*part[5:12]))
 
 
 def _address(record: Published) -> tuple[str, str, int]:

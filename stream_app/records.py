@@ -12,6 +12,7 @@ Method = Literal["REGISTER", "INTERPOLATED", "COMPARABLE_DAY", "POWER", "NONE"]
 Severity = Literal["INFO", "WARNING", "ALARM"]
 TimeSource = Literal["METER", "GATEWAY"]
 Validation = Literal["NON_VALIDATED", "VALIDATED"]
+Substitute = Literal["NONE", "ZERO", "PREVIOUS_DAY", "PREVIOUS_WEEK", "DISTRIBUTED"]
 
 
 class OtherValue(NamedTuple):
@@ -144,6 +145,9 @@ class QuarterHour(NamedTuple):
     validation: Validation
     revision: int
     reason: str
+    rule: str | None = None
+    substitute: Substitute = "NONE"
+    original_amount: int | None = None
 
 
 class Balance(NamedTuple):

@@ -8,8 +8,11 @@ from typing import Final
 from stream_app.records import Method, Quality
 
 QUARTER_MS: Final = 900_000
+DAY_MS: Final = 96 * QUARTER_MS
 IMPORT: Final = "1.8.0"
 EXPORT: Final = "2.8.0"
+
+Series = tuple[str, str]  # metering point, quantity
 
 # By the C field of the register (IEC 62056-6-1); 24 are the sub-meter channels of the push (gas, water, heat).
 UNITS: Final = {"1": "Wh", "2": "Wh", **dict.fromkeys("345678", "varh"), "9": "VAh", "10": "VAh", "24": "litre"}

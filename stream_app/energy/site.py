@@ -8,23 +8,25 @@ difference between two views, whatever has changed: late data, an exchange annou
 Parts of one quarter are put together only when all are there: amounts, coverage and telegrams add up, the worst
 quality, method and boundary distance count, authenticated if all are, the later device names it. A quarter of which one
 part has no amount has none either: the sum of the rest would be too small and look true.
+
+Where the site has rules for plausibility, a view is made with their verdicts on the quarter (``judge``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from stream_app.energy.community import allocations_of, withdrawn
-from stream_app.energy.quality import EXPORT, IMPORT, METHODS, QUALITIES, QUARTER_MS, UNITS, quality_of_sum
+from stream_app.energy.plausibility import Verdict
+from stream_app.energy.quality import EXPORT, IMPORT, METHODS, QUALITIES, QUARTER_MS, UNITS, Series, quality_of_sum
 from stream_app.energy.sharing import SharingError
 from stream_app.records import Allocation, Balance, Method, Quality, QuarterHour
-from stream_app.registry.model import Member, Point, Site
+from stream_app.registry.model import Member, Point, Site, ValidationRule
 
-Series = tuple[str, str]  # metering point, quantity
 Stretch = tuple[str, int, int]  # system title, start, end: a part that a series is made of
 
 
@@ -44,11 +46,12 @@ ABSENT: Final = Part(None, "MISSING", "NONE", 0, 0, 0, False)
 
 
 class Rows(NamedTuple):
-    """The registry rows of one site, as adopted; ``points`` and ``members`` in the order of the ``Directory``."""
+    """The registry rows of one site, as adopted, each table in the order of the ``Directory``."""
 
     site: Site | None = None
     points: tuple[Point, ...] = ()
     members: tuple[Member, ...] = ()
+    rules: tuple[ValidationRule, ...] = ()
 
 
 class Quarter:
@@ -86,6 +89,7 @@ class View(NamedTuple):
 
 
 NOTHING: Final = View({}, None, {})
+PLAUSIBLE: Final[Mapping[Series, Verdict]] = {}
 
 
 @lru_cache(maxsize=4096)  # the same few quarters, again and again
@@ -100,15 +104,25 @@ def instant(ms: int) -> str:
 
 def expected(rows: Rows, start: int) -> dict[Series, tuple[Stretch, ...]]:
     """The series of which this quarter must have a record, each with its stretches in order of time."""
-    end = start + QUARTER_MS
     found: defaultdict[Series, tuple[Stretch, ...]] = defaultdict(tuple)
-    for point in rows.points:
+    for point, stretch in _valid(rows.points, start):
+        for quantity in point.measured_quantities():
+            found[point.metering_point, quantity] += (stretch,)
+    return dict(found)
+
+
+def stretches_of(rows: Iterable[Point], quantity: str, start: int) -> tuple[Stretch, ...]:
+    """The same of one quantity, from the rows of one metering point."""
+    return tuple(stretch for point, stretch in _valid(rows, start) if quantity in point.measured_quantities())
+
+
+def _valid(points: Iterable[Point], start: int) -> Iterator[tuple[Point, Stretch]]:
+    end = start + QUARTER_MS
+    for point in points:
         since = max(point.valid_from, start)
         until = end if point.valid_to is None else min(point.valid_to, end)
         if since < until:
-            for quantity in point.measured_quantities():
-                found[point.metering_point, quantity] += ((point.system_title, since, until),)
-    return dict(found)
+            yield point, (point.system_title, since, until)
 
 
 def members_at(rows: Rows, start: int) -> tuple[Member, ...]:
@@ -118,11 +132,14 @@ def members_at(rows: Rows, start: int) -> tuple[Member, ...]:
     return tuple(m for m in rows.members if m.valid_from <= start and (m.valid_to is None or start < m.valid_to))
 
 
-def view(site: str, rows: Rows, quarter: Quarter, *, closed: bool) -> View:
+def view(
+    site: str, rows: Rows, quarter: Quarter, *, closed: bool, verdicts: Mapping[Series, Verdict] = PLAUSIBLE
+) -> View:
     """Everything there is to publish of this quarter.
 
     A series whose parts are not all there is left out while it may still come; it is MISSING once the quarter is
-    ``closed`` or a record of it has been published. The balance waits until every series has its record.
+    ``closed`` or a record of it has been published. The balance waits until every series has its record; it and the
+    shares are made of the amounts that the verdicts leave or put there.
     """
     wanted = expected(rows, quarter.start)
     series: dict[Series, QuarterHour] = {}
@@ -130,6 +147,8 @@ def view(site: str, rows: Rows, quarter: Quarter, *, closed: bool) -> View:
         record = _quarter_hour(site, quarter, key, wanted.get(key, ()), closed=closed)
         if record is not None:
             series[key] = record
+    for key in verdicts.keys() & series.keys():
+        series[key] = verdicts[key].of(series[key])
     if wanted.keys() - series.keys():
         return View(series, None, {})
     records = {key: series[key] for key in wanted}
@@ -207,6 +226,12 @@ def _quarter_hour(
     unit = UNITS.get(quantity.partition(".")[0], "")
     end = quarter.start + QUARTER_MS
     return QuarterHour(point, site, title, quantity, unit, quarter.start, end, *whole, "NON_VALIDATED", 0, "")
+
+
+def amount_of(quarter: Quarter, quantity: str, stretches: Sequence[Stretch]) -> int | None:
+    """What was counted in all of the stretches together; None unless it is known of each."""
+    covers = [_covering(quarter.parts.get((title, quantity), {}), since, until) for title, since, until in stretches]
+    return _together([part for cover in covers for part in cover]).amount if covers and all(covers) else None
 
 
 def _covering(parts: Mapping[tuple[int, int], Part], since: int, until: int) -> list[Part]:

@@ -5,7 +5,8 @@ members. So a site remembers its quarters whole, each small: a quarter is an obj
 the next commit, then JSON of some hundred bytes; two hours after a block of six hours has ended its 24 quarters become
 one compressed blob, in which what repeats (titles, points, a silent meter's MISSING) costs next to nothing. A block
 leaves after ``kept_days`` if nothing in it is missing, after ``LOST_MS`` in any case; so a revision is never forgotten
-while it may have a successor.
+while it may have a successor. Where a site has rules for plausibility, what leaves is *past* for as long as a quarter
+that may be revised can refer to it: read to compare with, never revised.
 
 Changelog keys (the site last, as it may hold any character):
 
@@ -14,6 +15,7 @@ Changelog keys (the site last, as it may hold any character):
 ``r|site``            the registry rows in force, to see what a new directory changes, also after a restart
 ``q|start|site``      a quarter that is not folded
 ``b|start|site``      a folded block
+``p|start|site``      a block that is past
 ====================  ================================================================================
 """
 
@@ -22,16 +24,17 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from stream_app.energy.quality import METHODS, QUALITIES, QUARTER_MS
-from stream_app.energy.site import Part, Quarter, Rows
-from stream_app.registry.model import Member, Point, Site
+from stream_app.energy.judge import Judge
+from stream_app.energy.originals import BLOCK_MS
+from stream_app.energy.plausibility import Verdict
+from stream_app.energy.quality import DAY_MS, METHODS, QUALITIES, QUARTER_MS, Series
+from stream_app.energy.site import PLAUSIBLE, Part, Quarter, Rows
+from stream_app.registry.model import Member, Point, Site, ValidationRule
 
-BLOCK_MS: Final = 24 * QUARTER_MS
 FOLD_AFTER_MS: Final = 7_200_000  # nearly all revisions come within the grace period, few after two hours
-DAY_MS: Final = 86_400_000
 LOST_MS: Final = 400 * DAY_MS  # a yearly settlement and its month of grace
 
 Change = tuple[bytes, bytes | None]
@@ -43,7 +46,7 @@ class SiteMemory:
     ``first``: start of the first quarter that has a record, None while nothing is known; ``through``: all quarters
     before it have all their records; ``folded``: quarters before it live in blocks; ``forgotten``: what is earlier and
     not held may have left; ``offset``: the last source record taken; ``complete``: quarters after ``through`` known to
-    have all their records, only to save a look.
+    have all their records, only to save a look; ``judge``: None for a site without rules.
     """
 
     __slots__ = (
@@ -51,11 +54,14 @@ class SiteMemory:
         "_gone",
         "_live",
         "_packed",
+        "_past",
+        "_past_moved",
         "_rows_changed",
         "complete",
         "first",
         "folded",
         "forgotten",
+        "judge",
         "name",
         "offset",
         "rows",
@@ -75,6 +81,9 @@ class SiteMemory:
         self._packed: dict[int, bytes] = {}
         self._blocks: dict[int, bytes] = {}
         self._gone: list[int] = []
+        self._past: dict[int, bytes] = {}
+        self._past_moved: set[int] = set()
+        self.judge: Judge | None = None
         self._rows_changed = False
 
     def begin(self, start: int) -> bool:
@@ -95,9 +104,24 @@ class SiteMemory:
 
     def adopt(self, rows: Rows) -> None:
         """Put new registry rows in force."""
-        self.rows = rows
+        self._put_in_force(rows)
         self.complete.clear()
         self._rows_changed = True
+
+    def _put_in_force(self, rows: Rows) -> None:
+        self.rows = rows
+        self.judge = Judge(rows, self._live, self._glance) if rows.rules else None
+
+    def verdicts(self, start: int) -> Mapping[Series, Verdict]:
+        """The verdicts of the rules in force on a quarter."""
+        return PLAUSIBLE if self.judge is None else self.judge.verdicts(start)
+
+    def _glance(self, block: int) -> Iterator[Quarter]:
+        """What is packed of a block, to be looked at only."""
+        packed = [self._packed[start] for start in range(block, block + BLOCK_MS, QUARTER_MS) if start in self._packed]
+        blob = self._blocks.get(block) or self._past.get(block)
+        held = {quarter.start: quarter for quarter in (_unpack(zlib.decompress(blob)) if blob else ())}
+        return iter((held | {quarter.start: quarter for one in packed for quarter in _unpack(one)}).values())
 
     def open(self, start: int) -> Quarter:
         """The quarter that begins at ``start``, to be changed; an empty one if nothing is held."""
@@ -124,9 +148,9 @@ class SiteMemory:
         return start in self._live or start in self._packed or _block(start) in self._blocks
 
     def starts(self) -> list[int]:
-        """Every quarter of which something may be held, in order of time."""
+        """Every quarter of which something may be held, in order of time; none before the first that has a record."""
         folded = {block + i * QUARTER_MS for block in self._blocks for i in range(BLOCK_MS // QUARTER_MS)}
-        return sorted(folded.union(self._live, self._packed))
+        return sorted(start for start in folded.union(self._live, self._packed) if start >= (self.first or 0))
 
     def fold(self, clock: int) -> Iterator[int]:
         """Move ``folded`` on as far as the clock allows; yields each block that has come to be folded."""
@@ -145,10 +169,26 @@ class SiteMemory:
             self._gone.append(block)
             self.forgotten = max(self.forgotten, block + BLOCK_MS)
 
+    def retire(self, block: int) -> None:
+        """Let a block go, but for what others are compared with."""
+        if block in self._blocks:
+            self._past[block] = self._blocks[block]
+            self._past_moved.add(block)
+            self.forget(block)
+
+    def release(self, block: int, reach_ms: int) -> None:
+        """Let go of a past block unless something that may be revised refers so far back."""
+        referring = range(block, block + reach_ms + BLOCK_MS, BLOCK_MS)
+        if block in self._past and (self.judge is None or not any(later in self._blocks for later in referring)):
+            del self._past[block]
+            self._past_moved.add(block)
+
     def changes(self) -> list[Change]:
         """Changelog records for what was touched since the last call."""
         changed: list[Change] = []
         name = self.name.encode()
+        if self.judge is not None:
+            self.judge.counted.forget(self._live)
         moved: defaultdict[int, dict[int, Quarter]] = defaultdict(dict)
         for start, quarter in self._live.items():
             if not (quarter.parts or quarter.series):
@@ -169,6 +209,8 @@ class SiteMemory:
             changed.append((b"b|%d|%b" % (block, name), self._blocks[block]))
         changed += [(b"b|%d|%b" % (block, name), None) for block in self._gone if block not in self._blocks]
         self._gone.clear()
+        changed += [(b"p|%d|%b" % (block, name), self._past.get(block)) for block in sorted(self._past_moved)]
+        self._past_moved.clear()
         if self._rows_changed:
             changed.append((b"r|%b" % name, _dump(self.rows)))
             self._rows_changed = False
@@ -181,12 +223,17 @@ class SiteMemory:
             self._packed[at] = value
         elif kind == b"b":
             self._blocks[at] = value
+        elif kind == b"p":
+            self._past[at] = value
         elif kind == b"r":
-            site, points, members = json.loads(value)
-            self.rows = Rows(
-                Site(*site) if site else None,
-                tuple(Point._make(row)._replace(quantities=tuple(row[10])) for row in points),
-                tuple(Member(*row) for row in members),
+            site, points, members, *rules = json.loads(value)
+            self._put_in_force(
+                Rows(
+                    Site(*site) if site else None,
+                    tuple(Point._make(row)._replace(quantities=tuple(row[10])) for row in points),
+                    tuple(Member(*row) for row in members),
+                    tuple(ValidationRule(*row) for table in rules for row in table),
+                )
             )
         else:
             self.offset, self.first, self.through, self.folded, self.forgotten = json.loads(value)

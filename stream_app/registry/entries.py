@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from stream_app.records import RegistryEntry
 from stream_app.registry.files import Rows
-from stream_app.registry.model import Directory, Member, Meter, Point, Site
+from stream_app.registry.model import Directory, Member, Meter, Point, Site, ValidationRule
 
-Row = Meter | Point | Site | Member
+Row = Meter | Point | Site | Member | ValidationRule
 Definition = dict[str, Any]
 
 
@@ -31,6 +31,7 @@ KINDS = {
     "meter": Kind(Meter, ("system_title",)),
     "point": Kind(Point, ("metering_point", "valid_from")),
     "member": Kind(Member, ("site", "metering_point", "valid_from")),
+    "validation": Kind(ValidationRule, ("metering_point", "place")),
 }
 PUSH_LIST, SCALE_PROFILE = "push-list", "scale-profile"
 APPLIED_AT = "applied_at"  # of a point: carried by the entry
@@ -64,6 +65,7 @@ def entries_of(rows: Rows, now: int) -> dict[str, RegistryEntry]:
         "meter": rows.meters.values(),
         "point": rows.points.values(),
         "member": rows.members.values(),
+        "validation": rows.validation_rules.values(),
     }
     definitions = {PUSH_LIST: rows.push_lists, SCALE_PROFILE: rows.scale_profiles}
     made = [
@@ -121,7 +123,13 @@ def directory_of(parsed: Mapping[str, Row | Definition]) -> Directory:
         return {key.removeprefix(f"{kind}|"): body for key, body in parsed.items() if key.startswith(f"{kind}|")}
 
     return Directory(
-        rows(Meter), rows(Point), rows(Site), rows(Member), definitions(PUSH_LIST), definitions(SCALE_PROFILE)
+        rows(Meter),
+        rows(Point),
+        rows(Site),
+        rows(Member),
+        definitions(PUSH_LIST),
+        definitions(SCALE_PROFILE),
+        rows(ValidationRule),
     )
 
 

@@ -10,14 +10,15 @@ import difflib
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from stream_app.dlms.definitions import Definitions
-from stream_app.registry.model import Member, Meter, Point, Site
+from stream_app.registry.model import Action, Condition, Member, Meter, Point, Site, ValidationRule
 
 Parser = Callable[[str], Any]
 
@@ -40,6 +41,7 @@ class Rows(NamedTuple):
     points: dict[int, Point]
     sites: dict[int, Site]
     members: dict[int, Member]
+    validation_rules: dict[int, ValidationRule]
     push_lists: dict[str, Any]
     scale_profiles: dict[str, Any]
 
@@ -74,11 +76,14 @@ def _zone(text: str) -> str:
     return text
 
 
+def _quantity(text: str) -> str:
+    if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", text):
+        raise ValueError(f"{text!r} is no C.D.E of an OBIS code, such as 1.8.0")
+    return text
+
+
 def _quantities(text: str) -> tuple[str, ...]:
-    for quantity in text.split():
-        if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", quantity):
-            raise ValueError(f"{quantity!r} is no C.D.E of an OBIS code, such as 1.8.0")
-    return tuple(text.split())
+    return tuple(_quantity(quantity) for quantity in text.split())
 
 
 def _whole(least: int, most: int = 2**63 - 1) -> Parser:
@@ -164,6 +169,18 @@ TABLES = {
             "share_permyriad": _whole(0, 10_000),
         },
     ),
+    "validation.csv": Table(
+        ValidationRule,
+        {
+            "metering_point": _name,
+            "quantity": _quantity,
+            "condition": _one_of(*get_args(Condition)),
+            "limit": _whole(0),
+            "percent": _whole(1, 100_000),
+            "hours": _whole(1, 72),
+            "action": _one_of(*get_args(Action)),
+        },
+    ),
 }
 DEFINITIONS = ("push_lists.json", "scale_profiles.json")
 
@@ -173,7 +190,18 @@ def read_folder(folder: Path) -> tuple[Rows, list[Problem]]:
     problems = _misnamed(folder)
     contents: list[dict[Any, Any]] = [_read_table(folder / name, table, problems) for name, table in TABLES.items()]
     contents += [_read_definitions(folder / name, problems) for name in DEFINITIONS]
-    return Rows(*contents), problems
+    rows = Rows(*contents)
+    return rows._replace(validation_rules=_in_place(rows.validation_rules)), problems
+
+
+def _in_place(rules: Mapping[int, ValidationRule]) -> dict[int, ValidationRule]:
+    """The rules with their place among those of their point: first line first."""
+    places: Counter[str] = Counter()
+    placed = {}
+    for line, rule in rules.items():
+        places[rule.metering_point] += 1
+        placed[line] = rule._replace(place=places[rule.metering_point])
+    return placed
 
 
 def _misnamed(folder: Path) -> list[Problem]:

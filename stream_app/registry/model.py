@@ -1,4 +1,4 @@
-"""What the wire does not say, as immutable data: meters, metering points, sites, members. Times: epoch milliseconds.
+"""What the wire does not say, as immutable data: meters, points, sites, members, rules. Times: epoch milliseconds.
 
 Columns, defaults and meaning: README, "Registry". A ``Directory`` is one consistent snapshot; a change makes a new one.
 """
@@ -12,6 +12,10 @@ from typing import Any, Literal, NamedTuple
 Security = Literal["authenticated", "encrypted", "clear"]
 Role = Literal["consumer", "producer", "prosumer"]
 Sharing = Literal["none", "at-static", "at-dynamic", "ch-proportional", "ch-equal"]
+Condition = Literal[
+    "missing", "zero", "negative", "above", "below", "above-average", "below-average", "above-median", "below-median"
+]
+Action = Literal["flag", "keep", "zero", "previous-day", "previous-week", "distribute"]
 
 
 class Meter(NamedTuple):
@@ -79,6 +83,27 @@ class Member(NamedTuple):
     share_permyriad: int | None = None
 
 
+class ValidationRule(NamedTuple):
+    """What is done with a quarter-hour that meets a condition; of a point's rules the first in order of ``place``.
+
+    No ``quantity``: every quantity of the point. ``limit``: in the unit of the amount, of ``above`` and ``below``;
+    ``percent``: of the average or median; ``hours``: how long there must have been zeros.
+    """
+
+    metering_point: str
+    condition: Condition
+    action: Action
+    quantity: str = ""
+    limit: int | None = None
+    percent: int | None = None
+    hours: int | None = None
+    place: int = 0
+
+    def concerns(self, quantity: str) -> bool:
+        """Is it a rule for this quantity (C.D.E)?"""
+        return self.quantity in ("", quantity)
+
+
 class Directory:
     """One consistent snapshot of the registry, indexed the ways the two stages ask."""
 
@@ -90,6 +115,7 @@ class Directory:
         members: Iterable[Member] = (),
         push_lists: dict[str, Any] | None = None,
         scale_profiles: dict[str, Any] | None = None,
+        validation_rules: Iterable[ValidationRule] = (),
     ) -> None:
         self.meters = {meter.system_title: meter for meter in meters}
         self.sites = {site.site: site for site in sites}
@@ -104,8 +130,22 @@ class Directory:
         for member in sorted(members):
             member_rows[member.site].append(member)
         self.members_of_site = {site: tuple(rows) for site, rows in member_rows.items()}
+        self.rules_of_site = self._by_site(validation_rules)
         self.push_lists = push_lists or {}
         self.scale_profiles = scale_profiles or {}
+
+    def _by_site(self, rules: Iterable[ValidationRule]) -> dict[str, tuple[ValidationRule, ...]]:
+        """In order of point and place; those of a point that has moved stand with each of its sites."""
+        by_point: defaultdict[str, list[ValidationRule]] = defaultdict(list)
+        for rule in sorted(rules, key=lambda rule: (rule.metering_point, rule.place)):
+            by_point[rule.metering_point].append(rule)
+        if not by_point:
+            return {}
+        points = {site: dict.fromkeys(row.metering_point for row in rows) for site, rows in self.points_of_site.items()}
+        at_site = {
+            site: tuple(rule for name in names for rule in by_point.get(name, ())) for site, names in points.items()
+        }
+        return {site: found for site, found in at_site.items() if found}
 
     def timezone_of(self, system_title: str) -> str:
         """The zone of the meter's clock: its own, else that of its newest point's site, else UTC."""

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from stream_app.dlms.definitions import packaged
+from stream_app.registry import validation
 from stream_app.registry.files import Problem, Rows
 from stream_app.registry.model import Member, Point
 
@@ -126,4 +127,13 @@ def _static_shares(rows: Rows) -> Iterator[Problem]:
             )
 
 
-RULES = (_unique, _references, _validity, _one_device_at_a_time, _one_point_per_quantity, _sharing, _static_shares)
+RULES = (
+    _unique,
+    _references,
+    _validity,
+    _one_device_at_a_time,
+    _one_point_per_quantity,
+    _sharing,
+    _static_shares,
+    *validation.RULES,
+)

@@ -24,7 +24,9 @@ def run(command: str, folder: Path, **environment: str) -> tuple[int, str]:
 
 
 def test_check_of_a_good_folder_counts_its_rows(write: Write) -> None:
-    assert (0, "3 meters, 4 points, 2 sites, 2 members, 1 push lists, 0 scale profiles\n") == run("check", write())
+    said = "3 meters, 4 points, 2 sites, 2 members, 4 validation rules, 1 push lists, 0 scale profiles\n"
+
+    assert (0, said) == run("check", write())
 
 
 def test_check_of_a_bad_folder_lists_file_and_line_and_ends_with_1(write: Write) -> None:
@@ -61,8 +63,8 @@ def test_apply_shows_what_changes_and_the_second_time_nothing(kafka: KafkaBroker
     changed = run("apply", write(meters=GOOD["meters.csv"].replace(",,5", ",,15")), **environment)
 
     assert (2, True) == (missing[0], "is missing" in missing[1])
-    assert (0, "12 changes to be made") == (tried[0], tried[1].splitlines()[-1])
-    assert (0, "12 changes") == (first[0], first[1].splitlines()[-1])
+    assert (0, "16 changes to be made") == (tried[0], tried[1].splitlines()[-1])
+    assert (0, "16 changes") == (first[0], first[1].splitlines()[-1])
     assert (0, "nothing changed\n") == again
     assert (0, "~ meter|4C475A1030A1B2C3 push_seconds 5 → 15\n1 changes\n") == changed
     topic = RegistryTopic(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from stream_app.energy.quality import DAY_MS
 from stream_app.energy.revisions import fold
 from stream_app.energy.site import Part
-from stream_app.energy.site_memory import DAY_MS, SiteMemory
+from stream_app.energy.site_memory import SiteMemory
 from tests.stream_app.balance_world import T0, Q, point, title
 
 

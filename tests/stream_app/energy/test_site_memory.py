@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from stream_app.energy.originals import BLOCK_MS
 from stream_app.energy.site import Part, Quarter, Rows
-from stream_app.energy.site_memory import BLOCK_MS, FOLD_AFTER_MS, SiteMemory
+from stream_app.energy.site_memory import FOLD_AFTER_MS, SiteMemory
 from stream_app.registry.model import Member, Site
 from tests.stream_app.balance_world import T0, Q, point, title
 

@@ -27,6 +27,12 @@ AT2,4B464D0005F5E102,zev-1,2026-03-01T12:07:00Z,,producer,,,
 zev-1,AT1,2026-01-01T00:00:00Z,,60,10000
 zev-1,AT2,2026-03-01T12:07:00Z,,,
 """,
+    "validation.csv": """metering_point,quantity,condition,limit,percent,hours,action
+CH1,1.8.0,zero,,,,distribute
+CH1,,missing,,,,previous-week
+CH1,,below,10,,,keep
+CH1,1.8.0,below-median,,50,,flag
+""",
     "push_lists.json": '{\n "own-2": {"items": [{"role": "clock"},\n  {"role": "register", "obis": "1-0:1.8.0"}]}\n}\n',
 }
 

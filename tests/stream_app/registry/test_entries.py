@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stream_app.records import RegistryEntry
 from stream_app.registry.entries import changes, directory_of, entries_of, key_of, parse
 from stream_app.registry.files import Rows, read_folder
-from stream_app.registry.model import Directory, Member, Meter, Point, Site
+from stream_app.registry.model import Directory, Member, Meter, Point, Site, ValidationRule
 from tests.stream_app.registry.conftest import GOOD, Write
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -26,11 +26,12 @@ def keyed(rows: list[Any], *columns: str) -> dict[int, Any]:
 
 
 ROWS = st.builds(
-    lambda meters, points, sites, members, lists, profiles: Rows(
+    lambda meters, points, sites, members, validation, lists, profiles: Rows(
         keyed(meters, "system_title"),
         keyed(points, "metering_point", "valid_from"),
         keyed(sites, "site"),
         keyed(members, "site", "metering_point", "valid_from"),
+        keyed(validation, "metering_point", "place"),
         lists,
         profiles,
     ),
@@ -38,6 +39,16 @@ ROWS = st.builds(
     st.lists(st.builds(Point, NAMES, NAMES, NAMES, TIMES, quantities=st.just(()) | st.just(("1.8.0", "5.8.0")))),
     st.lists(st.builds(Site, NAMES, st.just("UTC"), name=st.sampled_from(["", "Zür|ich"]))),
     st.lists(st.builds(Member, NAMES, NAMES, TIMES, share_permyriad=st.none() | st.integers(0, 9))),
+    st.lists(
+        st.builds(
+            ValidationRule,
+            NAMES,
+            st.sampled_from(["zero", "above"]),
+            st.sampled_from(["flag", "previous-day"]),
+            limit=st.none() | st.integers(0, 9),
+            place=st.integers(1, 3),
+        )
+    ),
     BODIES,
     BODIES,
 )
@@ -68,6 +79,7 @@ def test_rows_come_back_from_their_entries_with_the_time_they_were_applied(rows:
         rows.members.values(),
         rows.push_lists,
         rows.scale_profiles,
+        rows.validation_rules.values(),
     )
     entries = entries_of(rows, 7)
 
@@ -98,8 +110,8 @@ def test_sites_come_before_their_points_and_go_after_them(write: Write) -> None:
     coming = [change.key.partition("|")[0] for change in changes({}, entries)]
     going = [change.key.partition("|")[0] for change in changes(entries, {})]
 
-    assert ["push-list", "site", "meter", "point", "member"] == list(dict.fromkeys(coming))
-    assert ["member", "point", "meter", "site", "push-list"] == list(dict.fromkeys(going))
+    assert ["push-list", "site", "meter", "point", "member", "validation"] == list(dict.fromkeys(coming))
+    assert ["validation", "member", "point", "meter", "site", "push-list"] == list(dict.fromkeys(going))
 
 
 def test_a_change_tells_what_is_different(write: Write) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream_app.registry.files import read_folder
-from stream_app.registry.model import Meter, Point
+from stream_app.registry.model import Meter, Point, ValidationRule
 from stream_app.registry.rules import judge
 from tests.stream_app.registry.conftest import GOOD, Write
 
@@ -40,6 +40,17 @@ def test_dates_are_utc_and_a_point_says_what_it_measures(write: Write) -> None:
         rows.points[3].role,
         rows.points[3].end_import_wh,
     )
+
+
+def test_a_rule_knows_its_place_among_those_of_its_point(write: Write) -> None:
+    rows, _ = read_folder(write())
+
+    assert [
+        ValidationRule("CH1", "zero", "distribute", "1.8.0", place=1),
+        ValidationRule("CH1", "missing", "previous-week", place=2),
+        ValidationRule("CH1", "below", "keep", limit=10, place=3),
+        ValidationRule("CH1", "below-median", "flag", "1.8.0", percent=50, place=4),
+    ] == list(rows.validation_rules.values())
 
 
 def test_a_file_that_is_not_there_has_no_rows(write: Write) -> None:
@@ -115,6 +126,16 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
             "push_lists.json:2: push list 'own-2', item 1: role 'registre' is none of",
             id="push-list-role",
         ),
+        pytest.param(
+            {"validation": "metering_point,condition,action\nCH1,nought,flag\n"},
+            "validation.csv:2: condition: 'nought' is none of missing, zero, negative, above, below, above-average",
+            id="unknown-condition",
+        ),
+        pytest.param(
+            {"validation": "metering_point,condition,action,hours\nCH1,zero,flag,73\n"},
+            "validation.csv:2: hours: '73' is no whole number from 1 to 72",
+            id="zeros-for-more-than-three-days",
+        ),
         pytest.param({"push": "{\n]"}, "push_lists.json:2: is no JSON in UTF-8", id="no-json"),
         pytest.param(
             {"scale": '{"e450": {}}'}, "scale_profiles.json:1: scale profile 'e450': has no rules", id="no-rules"
@@ -147,6 +168,6 @@ def test_other_files_may_lie_in_the_folder(write: Write) -> None:
 
 
 def test_a_folder_without_any_registry_file_is_refused(write: Write) -> None:
-    folder = write(**dict.fromkeys(["sites", "meters", "points", "members", "push"], None))
+    folder = write(**dict.fromkeys(["sites", "meters", "points", "members", "validation", "push"], None))
 
     assert [f"{folder}:1: holds none of"] == [problem[: len(str(folder)) + 17] for problem in problems(lambda: folder)]

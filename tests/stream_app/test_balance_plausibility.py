@@ -1,0 +1,294 @@
+"""Rules for plausibility in the stage: what they revise, what they tell, what they are kept for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stream_app.energy.originals import Columns, Originals
+from stream_app.records import QuarterHour
+from stream_app.registry.model import Directory, Member, Point, Site, ValidationRule
+from tests.stream_app.balance_world import HOUSE, T0, Q, World, meter_quarter, point, title
+
+DAY = 96
+LATER = T0 + 10_000 * Q
+P1 = point("P1", 1, since=-40 * DAY, role="consumer", applied_at=LATER)
+UTC = Site("house", "UTC")
+
+
+def rule(condition: Any, action: Any = "flag", name: str = "P1", **columns: Any) -> ValidationRule:
+    return ValidationRule(name, condition, action, **columns)
+
+
+def house(*rules: ValidationRule, points: tuple[Point, ...] = (P1,), site: Site = UTC) -> Directory:
+    placed = [one._replace(place=n) for n, one in enumerate(rules, 1)]
+    return Directory(points=points, sites=[site], validation_rules=placed)
+
+
+def told(world: World, *quarters: int) -> list[tuple[Any, ...]]:
+    records = [world.quarter_hour("P1", n) for n in quarters]
+    return [(r.amount, r.quality, r.rule, r.substitute, r.original_amount, r.revision) for r in records if r]
+
+
+def test_a_substitute_is_estimated_named_and_the_original_kept_and_the_balance_made_of_it() -> None:
+    world = World(house(rule("above", "previous-day", limit=1000)))
+    world.feed(0, meter_quarter(1, 0, 120))
+    record, event, balance = world.feed(meter_quarter(1, DAY, 9000))
+
+    assert (120, "ESTIMATED", "above previous-day", "PREVIOUS_DAY", 9000) == (
+        record.amount,
+        record.quality,
+        record.rule,
+        record.substitute,
+        record.original_amount,
+    )
+    assert (900, 15, "INTERPOLATED", 1, "") == (
+        record.coverage_s,
+        record.telegrams,
+        record.method,
+        record.revision,
+        record.reason,
+    )
+    assert (120, "ESTIMATED", 0) == (balance.import_wh, balance.quality, balance.points_missing)
+    assert ("validation.above", "WARNING", title(1), "P1") == (
+        event.type,
+        event.severity,
+        event.source,
+        event.metering_point,
+    )
+    assert "1.8.0 from 2026-03-29T00:00:00Z on: 9000 Wh meets above previous-day" == event.detail
+
+
+def test_what_is_only_flagged_keeps_amount_and_quality() -> None:
+    world = World(house(rule("above", limit=1000)))
+    world.feed(0, meter_quarter(1, 0, 9000))
+
+    assert [(9000, "MEASURED", "above flag", "NONE", None, 1)] == told(world, 0)
+    assert ["validation.above"] == [event.type for event in world.events]
+
+
+def test_what_is_kept_is_named_and_no_event() -> None:
+    world = World(house(rule("zero", "keep"), rule("below", limit=10)))
+    world.feed(0, meter_quarter(1, 0, 0))
+
+    assert [(0, "MEASURED", "zero keep", "NONE", None, 1)] == told(world, 0)
+    assert [] == world.events
+
+
+def test_a_run_is_one_event_and_the_next_run_another() -> None:
+    world = World(house(rule("above", limit=1000)))
+    for n, amount in enumerate([2000, 3000, 5, 2000]):
+        world.feed(n, meter_quarter(1, n, amount))
+        world.commit()
+
+    assert [T0, T0 + 3 * Q] == [event.at for event in world.events]
+
+
+def test_zeros_are_flagged_from_their_begin_once_they_have_lasted_with_one_event() -> None:
+    world = World(house(rule("zero", hours=1)))
+    found = [world.feed(n, meter_quarter(1, n, amount)) for n, amount in enumerate([7, 0, 0, 0, 0, 0])]
+    of_quarters = [[(r.start - T0) // Q for r in records if isinstance(r, QuarterHour)] for records in found]
+
+    assert [[0], [1], [2], [3], [4, 1, 2, 3], [5]] == of_quarters
+    assert [(7, "MEASURED", None, "NONE", None, 1)] == told(world, 0)
+    assert {"comparable data"} == {r.reason for r in found[4] if isinstance(r, QuarterHour) and r.revision == 2}
+    assert [(T0 + Q, "validation.zero")] == [(event.at, event.type) for event in world.events]
+
+
+def test_a_backlog_is_shared_out_when_the_register_has_caught_up() -> None:
+    world = World(house(rule("zero", "distribute")))
+    for n, amount in enumerate([7, 0, 0, 0]):
+        world.feed(n, meter_quarter(1, n, amount))
+        world.commit()
+    world.restart()
+    world.feed(4, meter_quarter(1, 4, 42))
+
+    assert [
+        (7, "MEASURED", None, "NONE", None, 1),
+        (11, "ESTIMATED", "zero distribute", "DISTRIBUTED", 0, 2),
+        (11, "ESTIMATED", "zero distribute", "DISTRIBUTED", 0, 2),
+        (10, "ESTIMATED", "zero distribute", "DISTRIBUTED", 0, 2),
+        (10, "ESTIMATED", "zero distribute", "DISTRIBUTED", 42, 1),
+    ] == told(world, 0, 1, 2, 3, 4)
+    assert [11, 11, 10, 10] == [b.import_wh for n in (1, 2, 3, 4) if (b := world.balance(n))]
+    assert [] == world.events
+
+
+def test_what_is_missing_is_replaced_after_the_grace_period_and_again_when_it_comes() -> None:
+    world = World(house(rule("missing", "previous-week")))
+    world.feed(0, meter_quarter(1, 0, 120))
+    world.sweep(7 * DAY + 3)
+    before = told(world, 7 * DAY)
+    world.feed(meter_quarter(1, 7 * DAY, 80))
+
+    assert [(120, "ESTIMATED", "missing previous-week", "PREVIOUS_WEEK", None, 1)] == before
+    assert [(80, "MEASURED", None, "NONE", None, 2)] == told(world, 7 * DAY)
+    assert [(T0 + Q, "validation.missing")] == [(event.at, event.type) for event in world.events]
+
+
+def test_a_substitute_is_never_made_of_a_substitute() -> None:
+    world = World(house(rule("missing", "previous-day")))
+    world.feed(0, meter_quarter(1, 0, 120))
+    world.sweep(9 * DAY)
+
+    assert [120] * 7 + [None] == [amount for amount, *_ in told(world, *(n * DAY for n in range(1, 9)))]
+
+
+def test_late_data_revise_what_referred_to_them_and_nothing_else() -> None:
+    world = World(house(rule("missing", "previous-day")))
+    world.feed(0, meter_quarter(1, 0, 120), *(meter_quarter(1, n, 5) for n in range(1, DAY)))
+    world.sweep(2 * DAY + 2)
+    world.commit()
+    revised = world.feed(meter_quarter(1, 0, 130))
+
+    assert [(0, 130, 2, "late data"), (DAY, 130, 2, "comparable data")] == [
+        ((r.start - T0) // Q, r.amount, r.revision, r.reason) for r in revised if isinstance(r, QuarterHour)
+    ]
+
+
+def test_a_change_of_rules_reopens_what_it_touches_without_events() -> None:
+    world = World(house())
+    world.feed(0, meter_quarter(1, 0, 120), meter_quarter(1, 1, 5), meter_quarter(1, DAY, 9000))
+    world.register(house(rule("above", "previous-day", limit=1000)))
+    world.sweep()
+    substituted = told(world, 0, 1, DAY)
+    world.restart(house())
+    world.feed()
+
+    assert [
+        (120, "MEASURED", None, "NONE", None, 1),
+        (5, "MEASURED", None, "NONE", None, 1),
+        (120, "ESTIMATED", "above previous-day", "PREVIOUS_DAY", 9000, 2),
+    ] == substituted
+    assert [(9000, "ADJUSTED", None, "NONE", None, 3)] == told(world, DAY)
+    assert "registry" == ((q := world.quarter_hour("P1", DAY)) and q.reason)
+    assert [] == world.events
+
+
+def test_a_change_of_rules_publishes_nothing_before_the_first_quarter_of_the_site() -> None:
+    world = World(house())
+    world.feed(3, meter_quarter(1, 3, 5))
+    world.sweep(DAY)
+    world.commit()
+    world.register(house(rule("missing", "zero")))
+    world.sweep()
+
+    assert T0 + 3 * Q == min(record.start for record in world.newest.values())
+
+
+def test_a_rule_that_only_flags_adjusts_nothing_when_it_comes() -> None:
+    world = World(house())
+    world.feed(0, meter_quarter(1, 0, 9000))
+    world.register(house(rule("above", limit=1000)))
+    world.feed()
+
+    assert [(9000, "MEASURED", "above flag", "NONE", None, 2)] == told(world, 0)
+
+
+def test_shares_are_made_of_the_amounts_that_are_published() -> None:
+    community = Site("house", "UTC", kind="community", sharing="ch-proportional")
+    points = (P1, point("PV", 2, role="producer"))
+    members = [Member("house", "P1", 0), Member("house", "PV", 0)]
+    rules = [rule("above", "previous-day", limit=1000)]
+    world = World(Directory(points=points, sites=[community], members=members, validation_rules=rules))
+    world.feed(0, meter_quarter(1, 0, 30), meter_quarter(2, 0, 10, "2.8.0"))
+    world.feed(meter_quarter(1, DAY, 9000), meter_quarter(2, DAY, 50, "2.8.0"))
+    (row,) = [r for (t, k), r in world.newest.items() if "allocations" in t and k.startswith("house|P1|2026-03-29")]
+
+    assert (30, 30, 0, "ESTIMATED") == (row.consumption_wh, row.allocated_wh, row.residual_wh, row.quality)
+
+
+def test_a_quarter_hour_that_is_valid_only_in_part_is_neither_judged_nor_compared_with() -> None:
+    begun = P1._replace(valid_from=T0 + Q // 2)
+    world = World(house(rule("below", limit=50), rule("missing", "previous-day"), points=(begun,)))
+    world.feed(0, meter_quarter(1, 0, 20, start=T0 + Q // 2), *(meter_quarter(1, n, 60) for n in range(1, DAY)))
+    world.sweep(DAY + 4)
+
+    assert [(20, "MEASURED", None, "NONE", None, 1)] == told(world, 0)
+    assert [
+        (None, "MISSING", "missing previous-day", "NONE", None, 1),
+        (60, "ESTIMATED", "missing previous-day", "PREVIOUS_DAY", None, 1),
+    ] == told(world, DAY, DAY + 1)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_what_a_quarter_that_may_be_revised_refers_to_is_kept_but_not_revised_itself(restart: bool) -> None:
+    world = World(house(rule("missing", "previous-day")), kept_days=1)
+    for n in range(2 * DAY):
+        world.feed(n, *([] if n == DAY else [meter_quarter(1, n, 100 + n)]))
+        world.sweep()
+        world.commit()
+    for day in range(2, 12):
+        world.feed(*(meter_quarter(1, n, 1) for n in range(day * DAY, day * DAY + DAY)))
+        world.sweep(day * DAY + DAY)
+        world.commit()
+    if restart:
+        world.restart()
+    refused = world.feed(meter_quarter(1, 0, 9))
+    missing = told(world, DAY)
+    world.feed(meter_quarter(1, DAY, 77))
+
+    assert ["data.late"] == [event.type for event in refused]
+    assert [(100, "ESTIMATED", "missing previous-day", "PREVIOUS_DAY", None, 1)] == missing
+    assert [(77, "MEASURED", None, "NONE", None, 2)] == told(world, DAY)
+
+
+def test_what_nothing_refers_to_any_more_leaves() -> None:
+    def blocks_after(days: int, *rules: ValidationRule) -> int:
+        world = World(house(*rules), kept_days=2)
+        for day in range(days):
+            world.feed(*(meter_quarter(1, n, 1) for n in range(day * DAY, day * DAY + DAY)))
+            world.sweep(day * DAY + DAY)
+            world.commit()
+        return sum(key[:1] in b"bp" for key in world.changelog)
+
+    flag = rule("above", limit=1000)
+    assert (8, 79) == (blocks_after(20), blocks_after(20, flag))
+    assert blocks_after(33, flag) == blocks_after(45, flag) < 4 * 33
+
+
+def test_many_sites_take_new_rules_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream_app.balance.ADOPTED", 5)
+    names = ["a", "b", "c", "d"]
+    points = [point(f"P-{n}", 1, site=n, role="consumer", applied_at=LATER) for n in names]
+    sites = [Site(n, "UTC") for n in names]
+    world = World(Directory(points=points, sites=sites))
+    world.feed(0, *(meter_quarter(1, n, 9000, site=site) for n in range(3) for site in names))
+    rules = [rule("above", limit=1000, name=f"P-{n}") for n in names]
+    world.register(Directory(points=points, sites=sites, validation_rules=rules))
+    portions = [{record.site for record in world.feed()} for _ in range(3)]
+
+    assert [{"a", "b"}, {"c", "d"}, set()] == portions
+
+
+def test_comparing_weeks_back_unpacks_a_block_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    original = Originals._read
+
+    def counting(self: Originals, block: int) -> Columns:
+        read.append(block)
+        return original(self, block)
+
+    monkeypatch.setattr(Originals, "_read", counting)
+    world = World(house(rule("above-average", percent=300)))
+    for n in range(30 * DAY):
+        world.feed(n, meter_quarter(1, n, 5))
+        if n % 24 == 0:
+            world.sweep()
+            world.commit()
+    before = len(read)
+    for n in range(30 * DAY, 31 * DAY):
+        world.feed(n, meter_quarter(1, n, 5))
+        world.sweep()
+        world.commit()
+
+    assert 4 * 4 == len(read) - before
+    assert [(5, "MEASURED", None, "NONE", None, 1)] == told(world, 31 * DAY - 1)
+
+
+def test_a_site_without_rules_has_no_judge() -> None:
+    world = World(Directory(points=[P1], sites=[HOUSE], validation_rules=[rule("missing", name="P9")]))
+    world.feed(0, meter_quarter(1, 0, 1))
+
+    assert world.state.sites["house"].judge is None
