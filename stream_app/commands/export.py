@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -97,11 +97,19 @@ def _gather(settings: Settings, source: Source, wanted: Wanted, store: Store) ->
 def _telling(completeness: tables.Table) -> tables.Table:
     """The same table; what it says of the whole period goes to the terminal as well."""
 
+    names = [column.name for column in completeness.columns]
+
+    def told(cells: dict[str, Any]) -> str:
+        amount = f"{names[4]} {cells[names[4]]}"
+        if not cells.get("substituted"):
+            return amount
+        return f"{amount} with {cells['substituted']} substituted, {cells['original_amount']} counted"
+
     def rows() -> Iterator[tables.Row]:
         for row in completeness.rows:
-            series, period, present, expected, amount, *_ = row
-            if period == "total":
-                typer.echo(f"{series}: {present} of {expected} quarter-hours, {completeness.columns[4].name} {amount}")
+            cells = dict(zip(names, row, strict=True))
+            if cells["period"] == "total":
+                typer.echo(f"{cells['series']}: {cells['present']} of {cells['expected']} quarter-hours, {told(cells)}")
             yield row
 
     return tables.Table(completeness.columns, rows())

@@ -35,12 +35,16 @@ class Kind(Enum):
 
 
 class Source(NamedTuple):
-    """How to read a kind: ``measure`` is the field that is summed, and shown in the wide layout."""
+    """How to read a kind: ``measure`` is the field that is summed, and shown in the wide layout.
+
+    ``original``: the field with what was counted where the measure is a substitute, if the kind has substitutes.
+    """
 
     topic: str
     codec: Codec[Any]
     record: str
     measure: str
+    original: str | None = None
 
     def columns(self) -> list[Column]:
         """One per field, in the order of the schema."""
@@ -50,7 +54,9 @@ class Source(NamedTuple):
 def source_of(kind: Kind, topics: Topics, codecs: Codecs) -> Source:
     """Where records of a kind lie."""
     return {
-        Kind.QUARTER_HOURS: Source(topics.quarter_hours, codecs.quarter_hours, "QuarterHour", "amount"),
+        Kind.QUARTER_HOURS: Source(
+            topics.quarter_hours, codecs.quarter_hours, "QuarterHour", "amount", "original_amount"
+        ),
         Kind.BALANCES: Source(topics.balances, codecs.balances, "Balance", "net_wh"),
         Kind.ALLOCATIONS: Source(topics.allocations, codecs.allocations, "Allocation", "allocated_wh"),
     }[kind]

@@ -3,7 +3,8 @@
 Long: one row per record, all its fields, and the local time before them. Wide: one row per quarter-hour of the period,
 also where nothing is known, and two columns per series: the measure and its quality. Completeness: per series and local
 day, month and whole period, how many of its quarter-hours have a measure, and their sum. Boundary values are shared
-between quarters, so the sum of a complete row is the difference of the register at its ends, to the watt-hour.
+between quarters, so the sum of what was counted in a complete row is the difference of the register at its ends, to the
+watt-hour. Where there are substitutes the report has that sum beside the one of the amounts, and their number.
 """
 
 from __future__ import annotations
@@ -67,12 +68,20 @@ class _Count:
         self.present = 0
         self.amount = 0
         self.qualities: defaultdict[Quality, int] = defaultdict(int)
+        self.counted: int | None = None
+        self.substituted = 0
 
-    def add(self, amount: int | None, quality: Quality) -> None:
-        self.qualities[quality] += 1
-        if amount is not None and quality != "INCOMPLETE":
+    def add(self, record: Any, source: Source) -> None:
+        self.qualities[record.quality] += 1
+        amount = counted = getattr(record, source.measure)
+        if amount is not None and record.quality != "INCOMPLETE":
             self.present += 1
             self.amount += amount
+        if source.original and record.substitute != "NONE":
+            self.substituted += 1
+            counted = getattr(record, source.original)
+        if counted is not None:
+            self.counted = (self.counted or 0) + counted
 
     def cells(self) -> Row:
         seen = dict(self.qualities)
@@ -95,6 +104,7 @@ def completeness(store: Store, source: Source, period: Period) -> Table:
         Column(source.measure, "whole"),
         Column("quality", "text"),
         *(Column(quality.lower(), "whole") for quality in REPORTED),
+        *([Column(source.original, "whole"), Column("substituted", "whole")] if source.original else []),
     ]
     return Table(columns, _completeness_rows(store, source, period))
 
@@ -106,8 +116,9 @@ def _completeness_rows(store: Store, source: Source, period: Period) -> Iterator
         for _, record in items:
             day = period.local(record.start).date().isoformat()
             for label in (day, day[:7], "total"):
-                counts[label].add(getattr(record, source.measure), record.quality)
-        yield from ([name, label, *count.cells()] for label, count in counts.items())
+                counts[label].add(record, source)
+        for label, count in counts.items():
+            yield [name, label, *count.cells(), *([count.counted, count.substituted] if source.original else [])]
 
 
 def _counts(days: list[Day]) -> dict[str, _Count]:

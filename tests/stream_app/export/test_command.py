@@ -18,7 +18,7 @@ from stream_app.commands import registry, topics
 from stream_app.commands.export import export
 from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Output
-from stream_app.registry.model import Directory
+from stream_app.registry.model import Directory, ValidationRule
 from stream_app.topics import Topics
 from tests.kafka_broker import KafkaBroker, unique
 from tests.stream_app.balance_world import CODECS, HOUSE, T0, Input, Q, meter_quarter, point, title
@@ -44,9 +44,14 @@ def publish(bootstrap: str, names: Topics, outputs: Iterable[Output], *, abort: 
 
 
 def day_of(names: Topics, amount: int) -> list[Output]:
-    """A day of P1 with ``amount`` + n in quarter n, P2 silent in the last hour, and revisions of the first quarters."""
+    """A day of P1 with ``amount`` + n in quarter n, P2 silent in the last hour, and revisions of the first quarters.
+
+    X counts for three quarters only; what it lacks is to count as zero.
+    """
     points = [point("P1", 1, role="consumer"), point("P2", 2, role="producer"), point("X", 3, site="other")]
-    stage = BalanceStage(names, CODECS, Directory(points=points, sites=[HOUSE]), source_partitions=1, partitions=1)
+    rules = [ValidationRule("X", "missing", "zero", place=1)]
+    directory = Directory(points=points, sites=[HOUSE], validation_rules=rules)
+    stage = BalanceStage(names, CODECS, directory, source_partitions=1, partitions=1)
     state = stage.new_state(0)
     parts = [meter_quarter(1, n, amount + n) for n in range(QUARTERS)]
     parts += [meter_quarter(2, n, 3, "2.8.0") for n in range(QUARTERS - 4)]
@@ -138,6 +143,24 @@ def test_balances_are_exported_too(environment: dict[str, str], tmp_path: Path) 
     assert 0 == code, said
     assert [str(7 + n) for n in range(92)] == [row["net_wh"] for row in long][:92]
     assert ["INCOMPLETE"] * 4 == [row["quality"] for row in long][92:]
+
+
+@pytest.mark.kafka
+def test_substitutes_are_counted_and_told_beside_the_sum_of_the_originals(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    code, said = run(environment, tmp_path, "--site", "other", "--from", "2026-03-28", "--to", "2026-03-28")
+    long = rows(tmp_path / "other_2026-03-28_2026-03-28_quarter-hours_long.csv")
+    imported = [row for row in long if row["quantity"] == "1.8.0"]
+    total = rows(tmp_path / "other_2026-03-28_2026-03-28_quarter-hours_completeness.csv")[2]
+
+    assert 0 == code, said
+    assert "X|1.8.0: 96 of 96 quarter-hours, amount 3 with 93 substituted, 3 counted" in said.splitlines()
+    assert ("", "NONE", "") == tuple(imported[0][name] for name in ("rule", "substitute", "original_amount"))
+    assert ("0", "ESTIMATED", "missing zero", "ZERO", "") == tuple(
+        imported[3][name] for name in ("amount", "quality", "rule", "substitute", "original_amount")
+    )
+    assert ("total", "3", "93") == tuple(total[name] for name in ("period", "original_amount", "substituted"))
 
 
 @pytest.mark.kafka

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
@@ -24,12 +25,14 @@ SPRING = Period(date(2026, 3, 28), date(2026, 3, 29), ZoneInfo("Europe/Zurich"))
 SOURCE = source_of(Kind.QUARTER_HOURS, TOPICS, CODECS)
 
 
-def held(n: int, amount: int | None, quality: Quality = "MEASURED", point: str = "P1", revision: int = 1) -> Held:
+def held(
+    n: int, amount: int | None, quality: Quality = "MEASURED", point: str = "P1", revision: int = 1, **fields: Any
+) -> Held:
     """The quarter ``n`` of the period."""
     start = SPRING.start + n * Q
     part = (amount, "MISSING" if amount is None else quality, "INTERPOLATED", 900, 15, 60_000, True, "NON_VALIDATED")
     record = QuarterHour(point, "house", title(1), "1.8.0", "Wh", start, start + Q, *part, revision, "")  # type: ignore[arg-type]
-    return Held(f"{point}|1.8.0", start, revision, CODECS.quarter_hours.encode(record))
+    return Held(f"{point}|1.8.0", start, revision, CODECS.quarter_hours.encode(record._replace(**fields)))
 
 
 @pytest.fixture
@@ -99,6 +102,30 @@ def test_a_complete_total_is_the_difference_of_the_register(store: Store, tmp_pa
     total = csv_of(completeness(store, SOURCE, SPRING), tmp_path)[-1]
 
     assert (total["expected"], str(register[-1] - register[0])) == (total["present"], total["amount"])
+
+
+def test_with_substitutes_the_report_has_both_sums_and_how_many_there_are(store: Store, tmp_path: Path) -> None:
+    register = [10 * n for n in range(96 + 92 + 1)]
+    store.put(held(n, after - before) for n, (before, after) in enumerate(pairwise(register)))
+    substitute: dict[str, Any] = {"quality": "ESTIMATED", "revision": 2, "substitute": "PREVIOUS_DAY"}
+    store.put([held(3, 60, **substitute, original_amount=10), held(4, 7, **substitute)])
+    found = {row["period"]: row for row in csv_of(completeness(store, SOURCE, SPRING), tmp_path)}
+
+    assert {
+        "2026-03-28": ("96", "1007", "950", "2"),
+        "2026-03-29": ("92", "920", "920", "0"),
+        "total": ("188", "1927", "1870", "2"),
+    } == {
+        period: tuple(found[period][name] for name in ("present", "amount", "original_amount", "substituted"))
+        for period in ("2026-03-28", "2026-03-29", "total")
+    }
+
+
+def test_kinds_without_substitutes_report_one_sum(store: Store, tmp_path: Path) -> None:
+    balances = source_of(Kind.BALANCES, TOPICS, CODECS)
+    names = [column.name for column in completeness(store, balances, SPRING).columns]
+
+    assert ["net_wh", "missing"] == [names[4], names[-1]]
 
 
 def test_parquet_holds_the_same_with_types(store: Store, tmp_path: Path) -> None:
