@@ -124,7 +124,8 @@ def _news(site: SiteMemory, record: QuarterHour, before: QuarterHour | None, ver
         if last is not None and last.name == verdict.name:
             return []
     counted = record.amount if record.substitute == "NONE" else record.original_amount
-    detail = f"{record.quantity} from {instant(record.start)} on: {counted} {record.unit} meets {verdict.name}"
+    amount = "nothing" if counted is None else f"{counted} {record.unit}"
+    detail = f"{record.quantity} from {instant(record.start)} on: {amount} meets {verdict.name}"
     return [
         Event(
             record.system_title,

@@ -124,7 +124,9 @@ def test_what_is_missing_is_replaced_after_the_grace_period_and_again_when_it_co
 
     assert [(120, "ESTIMATED", "missing previous-week", "PREVIOUS_WEEK", None, 1)] == before
     assert [(80, "MEASURED", None, "NONE", None, 2)] == told(world, 7 * DAY)
-    assert [(T0 + Q, "validation.missing")] == [(event.at, event.type) for event in world.events]
+    assert [
+        (T0 + Q, "validation.missing", "1.8.0 from 2026-03-28T00:15:00Z on: nothing meets missing previous-week")
+    ] == [(event.at, event.type, event.detail) for event in world.events]
 
 
 def test_a_substitute_is_never_made_of_a_substitute() -> None:
