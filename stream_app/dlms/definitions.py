@@ -191,6 +191,9 @@ def _scale_profile(name: str, raw: Any, problems: list[str]) -> ScaleProfile:
 
 def _scale(where: str, raw: Any, problems: list[str]) -> Scale:
     """``"0.01"`` is the power of ten -2."""
+    if not isinstance(raw, dict):
+        problems.append(f"{where}: {raw!r} is no object with scale and unit")
+        return UNKNOWN
     factor, unit = raw.get("scale"), raw.get("unit") or ""
     if factor is None:
         return Scale(None, unit)

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from stream_app.dlms.definitions import packaged
+from stream_app.energy.quality import QUARTER_MS
 from stream_app.registry import validation
 from stream_app.registry.files import Problem, Rows
 from stream_app.registry.model import Member, Point
@@ -90,6 +91,22 @@ def _one_device_at_a_time(rows: Rows) -> Iterator[Problem]:
         yield Problem("members.csv", line, f"{member.metering_point} is valid at the same time in line {earlier}")
 
 
+def _one_site_per_quarter_hour(rows: Rows) -> Iterator[Problem]:
+    """The key of a quarter-hour does not name the site, and each site would publish its part as the whole."""
+    of_quarters = {line: _in_quarters(point) for line, point in rows.points.items()}
+    at_once = {(line, earlier) for line, _, earlier, _ in _at_once(rows.points, lambda point: point.metering_point)}
+    for line, point, earlier, other in _at_once(of_quarters, lambda point: point.metering_point):
+        shared = set(point.measured_quantities()) & set(other.measured_quantities())
+        if shared and point.site != other.site and (line, earlier) not in at_once:
+            text = f"{point.metering_point} is at {point.site} and (line {earlier}) at {other.site} in one quarter-hour"
+            yield Problem("points.csv", line, text)
+
+
+def _in_quarters(point: Point) -> Point:
+    until = None if point.valid_to is None else -(-point.valid_to // QUARTER_MS) * QUARTER_MS
+    return point._replace(valid_from=point.valid_from // QUARTER_MS * QUARTER_MS, valid_to=until)
+
+
 def _one_point_per_quantity(rows: Rows) -> Iterator[Problem]:
     """One meter may serve a consumer and a producer point at once, but no register may be counted twice."""
     for line, point, earlier, other in _at_once(rows.points, lambda point: point.system_title):
@@ -132,6 +149,7 @@ RULES = (
     _references,
     _validity,
     _one_device_at_a_time,
+    _one_site_per_quarter_hour,
     _one_point_per_quantity,
     _sharing,
     _static_shares,

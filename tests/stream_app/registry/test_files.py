@@ -138,6 +138,11 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
         ),
         pytest.param({"push": "{\n]"}, "push_lists.json:2: is no JSON in UTF-8", id="no-json"),
         pytest.param(
+            {"scale": '{"e450": {"rules": {"32.7.0": -1}}}'},
+            "scale_profiles.json:1: scale profile 'e450', 32.7.0: -1 is no object with scale and unit",
+            id="a-rule-that-is-a-number",
+        ),
+        pytest.param(
             {"scale": '{"e450": {}}'}, "scale_profiles.json:1: scale profile 'e450': has no rules", id="no-rules"
         ),
     ],

@@ -26,6 +26,12 @@ def two_points(first: str, second: str) -> dict[str, str | None]:
     return {"members": None, "points": POINTS + f"CH1,{LG},haus-1,{first}\nCH2,{LG},haus-1,{second}\n"}
 
 
+def moving(until: str, since: str, second: str = "consumer") -> dict[str, str | None]:
+    """CH1 leaves one site and comes to another."""
+    rows = f"CH1,{LG},haus-1,{JANUARY},{until},consumer,\nCH1,{LG},zev-1,{since},,{second},\n"
+    return {"members": None, "validation": None, "points": POINTS + rows}
+
+
 @pytest.mark.parametrize(
     ("replaced", "expected"),
     [
@@ -85,6 +91,11 @@ def two_points(first: str, second: str) -> dict[str, str | None]:
             id="one-register-for-two-points",
         ),
         pytest.param(
+            moving("2026-03-01T10:07:00Z", "2026-03-01T10:14:00Z"),
+            "points.csv:3: CH1 is at zev-1 and (line 2) at haus-1 in one quarter-hour",
+            id="another-site-inside-a-quarter-hour",
+        ),
+        pytest.param(
             {"sites": CH, "members": MEMBERS + f"zev-1,AT1,{JANUARY},,99,\n"},
             "members.csv:2: factor_percent 99: ch-equal admits only 100",
             id="factor-in-a-swiss-community",
@@ -108,6 +119,10 @@ def test_what_contradicts_another_line_is_named(write: Write, replaced: dict[str
         ),
         pytest.param(two_points(f"{JANUARY},{MARCH},,", f"{MARCH},,,"), id="one-meter-moves-to-another-point"),
         pytest.param(two_points(f"{JANUARY},,,", f"{JANUARY},,,24.2.1"), id="electricity-and-gas-on-one-meter"),
+        pytest.param(moving("2026-03-01T10:15:00Z", "2026-03-01T10:15:00Z"), id="another-site-at-a-quarter-hour"),
+        pytest.param(
+            moving("2026-03-01T10:07:00Z", "2026-03-01T10:07:00Z", second="producer"), id="another-site-other-registers"
+        ),
         pytest.param(
             {"members": MEMBERS + f"zev-1,AT1,{JANUARY},{MARCH},,10000\nzev-1,AT1,{MARCH},,,10000\n"},
             id="shares-one-after-the-other",
