@@ -25,8 +25,8 @@ SEALED = (
 )
 ENVELOPE = re.compile(rb"[\xdb\xdc]" + SEALED, re.DOTALL)
 LONGEST_ENVELOPE_HEADER = 16
-# Long invoke id, date-time absent or present with one or two tags, then the body's array, structure or string.
-PUSH = re.compile(rb"\x0f.{4}(?:\x00|\x09?\x0c.{12})[\x01\x02\x09\x0a]", re.DOTALL)
+# Long invoke id, date-time absent or present, its tag written or not, then the body's array, structure or string.
+PUSH = re.compile(rb"\x0f.{4}\x09?(?:\x00|\x0c.{12})[\x01\x02\x09\x0a]", re.DOTALL)
 LONGEST_PUSH_HEADER = 20
 NEXT_IN_FRAME = re.compile(rb"\xe6[\xe6\xe7]\x00(?=[\x0f\xc2\xdb\xdc])")
 
@@ -52,7 +52,9 @@ def title_of(apdu: bytes) -> bytes | None:
         return None
     length = int.from_bytes(apdu[at : at + 1], "big")
     title = apdu[at + 1 : at + 1 + length]
-    return title if len(title) == length else b""
+    if len(title) != length:
+        return b""
+    return title[1:] if length == 9 and title[0] == 8 else title  # one maker repeats the length in it
 
 
 def split(data: bytes) -> list[bytes]:

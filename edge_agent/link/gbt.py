@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from edge_agent.link.errors import ReassemblyError
-from edge_agent.link.frame import Frame, More
+from edge_agent.link.frame import MAX_TELEGRAM, Frame, More
 
 TAG = 0xE0
 HEADER = re.compile(rb"\xe0(.)(..)..(?:([\x00-\x7f])|\x81(.)|\x82(..))", re.DOTALL)
@@ -60,6 +60,8 @@ def cut(buffer: bytearray, start: int, lead: int = 0) -> Frame | More | None:
         due = start + lead + LONGEST_HEADER
         return More(due) if len(buffer) < due else None
     end = _block(buffer, header).end
+    if end - start > MAX_TELEGRAM:
+        return None
     data = bytes(buffer[start + lead : end])
     if end > len(buffer):
         error = ReassemblyError("block cut short", offset=len(buffer) - start, layer="gbt")

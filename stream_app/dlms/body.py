@@ -28,7 +28,8 @@ from stream_app.dlms.push_objects import PushObject, read_object_list
 from stream_app.dlms.units import cosem_unit
 
 VALUE, SCALER_UNIT, CAPTURE_TIME = 2, 3, 5  # attributes of register and extended register (Blue Book 4.3.2, 4.3.3)
-PUSH_SETUP, MBUS_CLIENT = 40, 72  # classes
+DEMAND_SCALER_UNIT, DEMAND_CAPTURE_TIME = 4, 6  # of a demand register: 3 is the average of the last period (4.3.4)
+DEMAND, PUSH_SETUP, MBUS_CLIENT = 5, 40, 72  # classes
 REGISTER: Final = Kind.REGISTER
 
 # How identification number and device type of an M-Bus client come (Blue Book 4.8.3): attribute and tag.
@@ -85,7 +86,7 @@ class Reading:
         scales = {
             one[1].name: self.scaler_unit(nodes[index])
             for index, one in enumerate(objects)
-            if one[2] == SCALER_UNIT and is_scaler_unit(nodes[index])
+            if one[2] == (DEMAND_SCALER_UNIT if one[0] == DEMAND else SCALER_UNIT) and is_scaler_unit(nodes[index])
         }
         for (class_id, one, attribute), node in zip(objects, nodes, strict=True):
             if attribute == VALUE and class_id != MBUS_CLIENT:
@@ -94,9 +95,9 @@ class Reading:
                 self.structure(node)
             elif class_id == MBUS_CLIENT:
                 self.mbus_client(one, attribute, node)
-            elif attribute == CAPTURE_TIME and is_date_time(node):
+            elif attribute == (DEMAND_CAPTURE_TIME if class_id == DEMAND else CAPTURE_TIME) and is_date_time(node):
                 self.sketch.capture(node, one.name)
-            elif attribute != SCALER_UNIT:
+            elif not is_scaler_unit(node):
                 self.sketch.ignore(node)
 
     def by_names(self, nodes: list[Node]) -> None:
@@ -156,17 +157,22 @@ class Reading:
         return any(node.tag == STRUCTURE and node.items and self.is_code(node.items[0]) for node in nodes)
 
     def structure(self, node: Node) -> None:
-        """An object's attribute 0: logical name, value, scaler and unit, then status and capture time if extended."""
+        """An object's attribute 0: logical name, value, scaler and unit, then status and capture time if extended.
+
+        A demand register has a second value in front of scaler and unit, and behind the capture time when the period
+        began.
+        """
         if len(node.items) < 2 or not self.is_code(node.items[0]):
             raise ProfileError("a structure without a code and a value", offset=node.at)
         name, value, *more = node.items
-        scale = self.scaler_unit(more.pop(0)) if is_scaler_unit(*more[:1]) else None
+        scale = next((self.scaler_unit(item) for item in more[:2] if is_scaler_unit(item)), None)
         one = self.code(name)
         self.value(one, value, scale)
+        captured = next(filter(is_date_time, more), None) if one.kind is REGISTER else None
         for item in more:
-            if one.kind is REGISTER and is_date_time(item):
+            if item is captured:
                 self.sketch.capture(item, one.name)
-            else:
+            elif not is_scaler_unit(item):
                 self.sketch.ignore(item)
 
     def value(self, one: Obis, node: Node, scale: Scale | None) -> None:

@@ -22,7 +22,7 @@ def read(stream: bytes, link: str) -> list[Telegram | Refused]:
         pytest.param(SEALED, SEALED[2:10], id="general-glo"),
         pytest.param(b"\xdc" + SEALED[1:], SEALED[2:10], id="general-ded"),
         pytest.param(b"\xdb\x00\x05\x20\0\0\0\1", b"", id="empty"),
-        pytest.param(b"\xdb\x09\x08" + SEALED[2:], SEALED[1:10], id="length-repeated"),
+        pytest.param(b"\xdb\x09\x08" + SEALED[2:], SEALED[2:10], id="length-repeated"),
         pytest.param(b"\xdd\x02\x00\x01" + SEALED[1:], SEALED[2:10], id="general-ciphering"),
         pytest.param(b"\xca\x05\x20\0\0\0\1", b"", id="service-specific"),
         pytest.param(b"\xdb\x08LGZ", b"", id="cut"),
@@ -36,7 +36,11 @@ def test_the_title_is_read_from_the_clear_header(data: bytes, title: bytes | Non
 
 @pytest.mark.parametrize("link", ["apdu", "auto"])
 @pytest.mark.parametrize("llc", [b"", b"\xe6\xe7\x00", b"\xe6\xe6\x00"], ids=["none", "e7", "e6"])
-@pytest.mark.parametrize("data", [SEALED, CLEAR], ids=["ciphered", "clear"])
+@pytest.mark.parametrize(
+    "data",
+    [SEALED, CLEAR, b"\x0f\0\0\0\1\x09\0\x02\x01\x11\x05"],
+    ids=["ciphered", "clear", "clear-without-time-but-its-tag"],
+)
 def test_a_bare_apdu_is_a_telegram_with_and_without_llc(link: str, llc: bytes, data: bytes) -> None:
     assert [Telegram("apdu", llc + data, data, apdu.title_of(data))] == read(llc + data, link)
 

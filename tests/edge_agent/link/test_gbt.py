@@ -102,3 +102,10 @@ def test_blocks_travel_over_every_link() -> None:
     assert [APDU.hex()] == reasons(read(*map(encoder.wrapper, cut), link="wpdu"))
     assert [APDU.hex()] == reasons(read(*cut, link="apdu"))
     assert APDU == reread(b"".join(cut), "apdu").apdu
+
+
+def test_a_bare_block_beyond_any_telegram_is_not_waited_for() -> None:
+    bomb = b"\xe0\xc0\0\1\0\0\x82\xff\xff"
+    done = Delimiter("apdu").feed(bomb + b"".join(encoder.blocks(APDU, 60)))
+
+    assert [APDU] == [one.apdu for one in done if isinstance(one, Telegram)]

@@ -244,6 +244,31 @@ def test_newer_object_lists_with_more_fields_are_read() -> None:
     assert [("1-0:1.8.0", 77)] == [(r.obis, v) for r, v in zip(push.layout.registers, push.values, strict=True)]
 
 
+def demand_register(named_by_list: bool) -> bytes:
+    """Class 5: average of this period and of the last, scaler and unit, status, when captured, when begun."""
+    begun = date_time(2024, 3, 1, 11, 45, 0, -60)
+    average, last, scale, captured = integer("u16", 500), integer("u16", 400), scaler_unit(1, "W"), octets(NOON)
+    if not named_by_list:
+        name, rest = octets(code("1-0:1.4.0")), (integer("u32", 900), integer("u16", 1))
+        return structure(structure(name, average, last, scale, b"\x00", captured, octets(begun), *rest))
+    attributes = [(40, "0-8:25.9.0", 2), *((5, "1-0:1.4.0", attribute) for attribute in (2, 3, 4, 6))]
+    objects = [
+        structure(integer("u16", class_id), octets(code(obis)), integer("i8", attribute), integer("u16", 0))
+        for class_id, obis, attribute in attributes
+    ]
+    return structure(group(1, objects), average, last, scale, captured)
+
+
+@pytest.mark.parametrize("named_by_list", [True, False], ids=["object-list", "attribute-0"])
+def test_a_demand_register_has_its_scale_and_capture_time_one_attribute_further(named_by_list: bool) -> None:
+    push = Reader().read(notification(demand_register(named_by_list), NOON), ZURICH)
+    (captured,) = push.captured
+
+    assert ([("1-0:1.4.0", 1, "W")], (500,)) == ([tuple(r) for r in push.layout.registers], push.values)
+    assert captured is not None
+    assert "2024-03-01T12:00:00" == captured.local
+
+
 @settings(max_examples=50)
 @given(st.binary(max_size=80))
 def test_random_octets_behind_a_header_are_refused_or_read_but_never_break_anything(body: bytes) -> None:
