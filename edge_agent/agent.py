@@ -97,6 +97,7 @@ class Agent:
             "ready": self.uplink.up and "waiting" not in ports.values(),
             "ports": ports,
             "uplink": "up" if self.uplink.up else "waiting",
+            "uplink_problem": self.uplink.problem,
             "spool": {"frames": usage.frames, "bytes": usage.used_bytes, "age_seconds": age},
         }
 

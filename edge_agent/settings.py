@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 from edge_agent.clock import Clock
+from edge_agent.kafka import Kafka
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Title = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{16}$"), AfterValidator(str.upper)]
@@ -57,38 +58,6 @@ class Edge(Section):
     spool: Path = Path("spool.db")
     spool_max_mb: int = Field(512, ge=1, description="10^6 bytes on disk")
     when_full: Literal["drop-oldest", "block"] = "drop-oldest"
-
-
-class Kafka(Section):
-    """Where frames go, and how to be let in."""
-
-    bootstrap: str = Field(min_length=1, description="host:port, several with commas")
-    prefix: str = Field("cip", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ca_file: FilePath | None = None
-    certificate_file: FilePath | None = None
-    key_file: FilePath | None = None
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    username: str | None = None
-    password_file: FilePath | None = None
-
-    @field_validator("password_file")
-    @classmethod
-    def _password_is_not_empty(cls, path: Path | None) -> Path | None:
-        try:
-            if path and not path.read_text().strip():
-                raise ValueError("the file is empty")
-        except OSError as error:
-            raise ValueError(f"the file cannot be read: {error.strerror}") from None
-        return path
-
-    @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
-        if self.security.startswith("SASL") and not (self.username and self.password_file):
-            raise ValueError(f"{self.security} needs username and password_file")
-        if self.key_file and not self.certificate_file:
-            raise ValueError("key_file needs certificate_file")
-        return self
 
 
 class Health(Section):

@@ -7,7 +7,6 @@ session with Kafka dies between acknowledgement and deletion; the backend's fram
 from __future__ import annotations
 
 import asyncio
-import ssl
 from asyncio import Future
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,47 +15,24 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock, iso
+from edge_agent.kafka import Kafka, knock
 from edge_agent.metrics import Metrics
-from edge_agent.settings import Kafka
 from edge_agent.spool import Record
 from edge_agent.spool_thread import SpoolThread
 
 FRAMES_AT_ONCE = 1000
 BYTES_AT_ONCE = 500_000  # of one partition at worst, below the broker's usual limit of 1 MB a batch
 HEADER_BYTES = 400  # at most, of one record
+SILENT = "Kafka is there and takes nothing"
 STALL_S = 30.0  # without a single answer: Kafka is away
 CLOSE_S = 5.0
+PATIENCE = {"request_timeout_ms": 20_000, "retry_backoff_ms": 500}
 
 log = structlog.get_logger(__name__)
-
-
-def connection(kafka: Kafka) -> dict[str, Any]:
-    """How aiokafka gets in. Reads the secret files anew, so that a rotated secret holds from the next session on."""
-    context = None
-    if kafka.security.endswith("SSL"):
-        context = ssl.create_default_context(cafile=kafka.ca_file)
-        if kafka.certificate_file:
-            context.load_cert_chain(kafka.certificate_file, kafka.key_file)
-    sasl: dict[str, Any] = {}
-    if kafka.security.startswith("SASL"):
-        sasl = {
-            "sasl_mechanism": kafka.mechanism,
-            "sasl_plain_username": kafka.username,
-            "sasl_plain_password": kafka.password_file.read_text().strip() if kafka.password_file else None,
-        }
-    return {
-        "bootstrap_servers": kafka.bootstrap,
-        "security_protocol": kafka.security,
-        "ssl_context": context,
-        "request_timeout_ms": 20_000,
-        "retry_backoff_ms": 500,
-        **sasl,
-    }
 
 
 def headers(edge_id: str, seq: int, record: Record) -> list[tuple[str, bytes]]:
@@ -73,10 +49,10 @@ def headers(edge_id: str, seq: int, record: Record) -> list[tuple[str, bytes]]:
 
 
 class Uplink:
-    """Forwards for ever; ``up`` tells whether Kafka takes what is sent."""
+    """Forwards for ever; ``problem`` tells why Kafka does not take what is sent, None while it does."""
 
     def __init__(self, edge_id: str, kafka: Kafka, spool: SpoolThread, clock: Clock, metrics: Metrics) -> None:
-        self.up = False
+        self.problem: str | None = "not tried yet"
         self._edge_id = edge_id
         self._kafka = kafka
         self._topic = f"{kafka.prefix}.frames.v1"
@@ -90,21 +66,31 @@ class Uplink:
         while True:
             try:
                 async with self._session() as producer:
-                    self._now(up=True)
+                    self._now(None)
                     while True:
                         await self._forward(producer)
                         backoff.succeeded()
             except Exception as error:  # whatever a client library finds to raise: the spool keeps, the next try tells
-                self._now(up=False)
+                self._now(str(error) or repr(error))
                 self._metrics.uplink_failures.inc()
                 pause = backoff.pause()
-                log.warning("no session with Kafka", reason=repr(error), retry_s=round(pause, 1))
+                log.warning("no session with Kafka", reason=self.problem, retry_s=round(pause, 1))
                 await asyncio.sleep(pause)
+
+    @property
+    def up(self) -> bool:
+        """Does Kafka take what is sent?"""
+        return self.problem is None
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AIOKafkaProducer]:
+        await knock(self._kafka)
         producer = AIOKafkaProducer(
-            **connection(self._kafka), acks="all", enable_idempotence=True, max_batch_size=BYTES_AT_ONCE + 100_000
+            **self._kafka.aiokafka(),
+            **PATIENCE,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=BYTES_AT_ONCE + 100_000,
         )
         try:
             await producer.start()
@@ -146,27 +132,24 @@ class Uplink:
 
         aiokafka never asks the bootstrap address again: a cluster that came back elsewhere it would not find.
         """
-        reachable_before = False
+        silent_before = False
         while (await asyncio.wait(answers, timeout=STALL_S))[1]:
-            if self.up:
-                log.warning("Kafka does not answer", waiting=len(answers))
-            self._now(up=False)
-            reachable = await self._reachable()
-            if reachable and reachable_before:
+            problem = await self._why_not()
+            if problem != self.problem:
+                log.warning("Kafka does not answer", waiting=len(answers), reason=problem)
+            self._now(problem)
+            if problem == SILENT and silent_before:
                 raise KafkaTimeoutError("Kafka is there, but not for this session")
-            reachable_before = reachable
-        self._now(up=True)
+            silent_before = problem == SILENT
+        self._now(None)
 
-    async def _reachable(self) -> bool:
-        client = AIOKafkaClient(**connection(self._kafka))
+    async def _why_not(self) -> str:
         try:
-            await client.bootstrap()
-        except (KafkaError, OSError):
-            return False
-        finally:
-            await client.close()
-        return True
+            await knock(self._kafka)
+        except (KafkaError, OSError, ValueError) as error:  # the latter two: of a secret's file
+            return str(error)
+        return SILENT
 
-    def _now(self, *, up: bool) -> None:
-        self.up = up
-        self._metrics.uplink_up.set(up)
+    def _now(self, problem: str | None) -> None:
+        self.problem = problem
+        self._metrics.uplink_up.set(problem is None)

@@ -60,11 +60,13 @@ class Group(NamedTuple):
 
 
 def read_rejects(client: Mapping[str, Any], topic: str) -> Iterator[Reject]:
-    """Every reject there is, by partition and offset, up to the end as of now. Raises ``KafkaException``."""
+    """Every reject there is, by partition and offset, up to the end as of now. Raises ``KafkaException``.
+
+    ``client`` goes to librdkafka. Its group is never joined, but the broker wants a right to its name.
+    """
     consumer = Consumer(
         {
             **client,
-            "group.id": "rejects",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
@@ -72,8 +74,10 @@ def read_rejects(client: Mapping[str, Any], topic: str) -> Iterator[Reject]:
         }
     )
     try:
-        partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        for number in sorted(partitions):
+        found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        for number in sorted(found.partitions):
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING)])
             yield from _to_the_end(consumer)
     finally:

@@ -245,7 +245,6 @@ def _consumer(client: Mapping[str, Any]) -> Consumer:
     return Consumer(
         {
             **client,
-            "group.id": "reprocess",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,

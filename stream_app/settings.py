@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
 import tomllib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,10 +23,10 @@ from pydantic import (
     Field,
     FilePath,
     ValidationError,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from edge_agent.kafka import Kafka as Door
 from stream_app.topics import Topic, Topics
 
 
@@ -54,42 +53,10 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Kafka(Section):
-    """``[kafka]``: how to reach the brokers."""
+class Kafka(Door):
+    """``[kafka]``: as at the edge, and for commands on the broker's own machine nothing to set."""
 
-    bootstrap: str = Field("localhost:9092", min_length=1, description="host:port, several separated by commas")
-    prefix: str = Field("cip", pattern=r"^[A-Za-z0-9_-]+$", description="first part of every topic's name")
-    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ca_file: FilePath | None = Field(None, description="PEM; without one, the system's authorities")
-    certificate_file: FilePath | None = Field(None, description="PEM of the client, for mutual TLS")
-    key_file: FilePath | None = Field(None, description="PEM of the client's private key")
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    username: str | None = None
-    password_file: FilePath | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.security.startswith("SASL") and not (self.username and self.password_file):
-            raise ValueError(f"{self.security} needs username and password_file")
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file go together")
-        return self
-
-    def aiokafka(self) -> dict[str, Any]:
-        """Arguments for every aiokafka client. Reads the files."""
-        arguments: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.security}
-        if self.security.endswith("SSL"):
-            context = ssl.create_default_context(cafile=self.ca_file)
-            if self.certificate_file:
-                context.load_cert_chain(self.certificate_file, self.key_file)
-            arguments["ssl_context"] = context
-        if self.security.startswith("SASL"):
-            arguments |= {
-                "sasl_mechanism": self.mechanism,
-                "sasl_plain_username": self.username,
-                "sasl_plain_password": _secret(self.password_file),
-            }
-        return arguments
+    bootstrap: str = Field("localhost:9092", description="host:port, several separated by commas")
 
     def librdkafka(self) -> dict[str, Any]:
         """Configuration of every confluent-kafka client. Reads the password's file."""
@@ -104,7 +71,7 @@ class Kafka(Section):
             wanted |= {
                 "sasl.mechanism": self.mechanism,
                 "sasl.username": self.username,
-                "sasl.password": _secret(self.password_file),
+                "sasl.password": self.password(),
             }
         return {key: value for key, value in wanted.items() if value is not None}
 
@@ -125,7 +92,7 @@ class Worker(Section):
     processing_guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
     commit_interval_s: float = Field(0.5, gt=0, le=10)
     web_bind: str = Field("127.0.0.1", description="address of health and metrics")
-    web_port: int = Field(6066, ge=0, le=65535)
+    web_port: int = Field(6066, ge=1, le=65535)
     session_timeout_s: float = Field(8, gt=0, description="silence after which another worker takes over")
     heartbeat_s: float = Field(2, gt=0)
     rebalance_timeout_s: float = Field(12, gt=0)
@@ -240,10 +207,6 @@ def show_settings(settings: Settings) -> str:
             f"# {key} =" if value is None else f"{key} = {json.dumps(value)}" for key, value in (section or {}).items()
         ]
     return "\n".join(lines[1:]) + "\n"
-
-
-def _secret(file: Path | None) -> str | None:
-    return file.read_text("utf-8").rstrip("\r\n") if file else None
 
 
 def _epoch_ms(at: datetime) -> int:

@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -14,10 +15,13 @@ from deploy.kafka.broker import Broker, KafkaUnavailableError
 
 
 class KafkaBroker:
-    """A running broker; ``stop``/``start`` make an outage, topics and committed offsets survive it."""
+    """A running broker; ``stop``/``start`` make an outage, topics and committed offsets survive it.
 
-    def __init__(self, data: Path) -> None:
-        self._broker = Broker(data)
+    ``more`` goes to ``Broker``.
+    """
+
+    def __init__(self, data: Path, **more: Any) -> None:
+        self._broker = Broker(data, **more)
         self.bootstrap = self._broker.bootstrap
         self.start = self._broker.start
         self.stop = self._broker.stop
@@ -42,10 +46,10 @@ class KafkaBroker:
         return AdminClient({"bootstrap.servers": self.bootstrap})
 
 
-def run_broker(data: Path) -> Iterator[KafkaBroker]:
+def run_broker(data: Path, **more: Any) -> Iterator[KafkaBroker]:
     """Start, hand out, stop; without Java or Maven skip by name, or fail in CI."""
     try:
-        broker = KafkaBroker(data)
+        broker = KafkaBroker(data, **more)
         broker.start()
     except KafkaUnavailableError as error:
         if os.environ.get("CI"):

@@ -1,7 +1,7 @@
 """One real Apache Kafka broker on this machine: a Java process, a data folder, a port. Standard library only.
 
 The jars come from Maven once (``pom.xml``) and stay in ``.cache/kafka-jars``. A single KRaft node is broker and
-controller at once; it listens on the loopback interface only and has no authentication.
+controller at once; it listens on the loopback interface only, and without authentication unless told otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache"
@@ -26,7 +28,7 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},{more}CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
 log.dirs={data}/log
 auto.create.topics.enable=false
@@ -40,6 +42,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+{properties}
 """
 
 
@@ -48,12 +51,23 @@ class KafkaUnavailableError(RuntimeError):
 
 
 class Broker:
-    """A broker that can be stopped, killed and started again; what it stored stays in ``data``."""
+    """A broker that can be stopped, killed and started again; what it stored stays in ``data``.
 
-    def __init__(self, data: Path, port: int | None = None) -> None:
+    ``listeners``: ports of more listeners by security protocol, ``properties``: lines for ``server.properties``.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        port: int | None = None,
+        listeners: Mapping[str, int] = MappingProxyType({}),
+        properties: str = "",
+    ) -> None:
         self._data = data.resolve()
         self._port = port or free_port()
         self._controller = free_port()
+        self._listeners = listeners
+        self._properties = properties
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,9 +84,7 @@ class Broker:
         """Return when clients are served."""
         self._data.mkdir(parents=True, exist_ok=True)
         properties = self._data / "server.properties"
-        properties.write_text(
-            PROPERTIES.format(port=self._port, controller=self._controller, data=self._data), encoding="utf-8"
-        )
+        properties.write_text(self._settings(), encoding="utf-8")
         with self.log.open("ab") as log:
             if not (self._data / "log" / "meta.properties").exists():
                 cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -109,6 +121,15 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def _settings(self) -> str:
+        return PROPERTIES.format(
+            port=self._port,
+            more="".join(f"{name}://127.0.0.1:{port}," for name, port in self._listeners.items()),
+            controller=self._controller,
+            data=self._data,
+            properties=self._properties,
+        )
 
     def _await_start(self, before: int) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaError
 
+from edge_agent.kafka import NoWayInError, knock
 from stream_app.settings import Settings, SettingsError, load_settings, show_settings
 
 Config = Annotated[
@@ -27,3 +30,18 @@ def settings_or_exit(config: Path | None, print_config: bool = False) -> Setting
         typer.echo(show_settings(settings), nl=False)
         raise typer.Exit(0)
     return settings
+
+
+def kafka_or_exit(settings: Settings) -> None:
+    """Exits with 2 and the reason if no broker lets us in."""
+    try:
+        asyncio.run(knock(settings.kafka))
+    except NoWayInError as error:
+        typer.echo(f"no way into Kafka: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong, without the wrapping of librdkafka."""
+    inner = error.args[0] if error.args else None
+    return str(inner.str()) if isinstance(inner, KafkaError) else str(error) or "no answer"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stream_app.avro import Codecs, load_codecs
-from stream_app.commands.configuration import Config, settings_or_exit
+from stream_app.commands.configuration import Config, kafka_or_exit, settings_or_exit
 from stream_app.export import tables
 from stream_app.export.files import Format, write
 from stream_app.export.kinds import Kind, Source, source_of
@@ -53,6 +53,7 @@ def export(
     Exit 1 if a record could not be read: then the files lack it.
     """
     settings = settings_or_exit(config)
+    kafka_or_exit(settings)
     try:
         first, last = first_and_last(since, until)
         codecs = load_codecs(schema_ids(settings))

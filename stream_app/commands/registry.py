@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stream_app.avro import load_codecs
-from stream_app.commands.configuration import Config, settings_or_exit
+from stream_app.commands.configuration import Config, kafka_or_exit, settings_or_exit
 from stream_app.registry.entries import Change, changes, entries_of
 from stream_app.registry.files import Rows, read_folder
 from stream_app.registry.rules import judge
@@ -41,6 +41,7 @@ def apply(folder: Folder, config: Config = None, dry_run: DryRun = False) -> Non
     """Publish a registry folder: all of it or nothing. What is not in the folder goes. Running workers follow."""
     settings = settings_or_exit(config)
     rows = _rows_or_exit(folder)
+    kafka_or_exit(settings)
     try:
         written = _apply(settings, rows, dry_run)
     except (RegistryError, SchemaRegistryError, KafkaError) as error:

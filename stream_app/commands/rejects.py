@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
-from stream_app.commands.configuration import Config, settings_or_exit
+from stream_app.commands.configuration import Config, in_words, kafka_or_exit, settings_or_exit
 from stream_app.rejects import Choice, Reject, grouped, put_back, read_rejects
 from stream_app.settings import Settings
 
@@ -60,19 +60,20 @@ def replay(
         try:
             put_back(settings.kafka.librdkafka() | {"log_level": 0}, settings.topic_names().frames, chosen)
         except KafkaException as error:
-            typer.echo(f"not all were put back: {error}; the same call goes on where it stopped", err=True)
+            typer.echo(f"not all were put back: {in_words(error)}; the same call goes on where it stopped", err=True)
             raise typer.Exit(2) from error
     typer.echo(f"{len(chosen)} telegrams {'would be' if dry_run else 'are'} on the line again")
 
 
 def _read(settings: Settings) -> list[Reject]:
     """All of them before any is put back: what is refused again would be met again."""
-    client = settings.kafka.librdkafka() | {"log_level": 0}
+    kafka_or_exit(settings)
+    client = settings.kafka.librdkafka() | {"log_level": 0, "group.id": f"{settings.worker.application}-rejects"}
     try:
         with Console(stderr=True).status("reading the rejects …"):
             return list(read_rejects(client, settings.topic_names().rejects))
     except KafkaException as error:
-        typer.echo(f"{settings.kafka.bootstrap}: {error}", err=True)
+        typer.echo(f"{settings.kafka.bootstrap}: {in_words(error)}", err=True)
         raise typer.Exit(2) from error
 
 

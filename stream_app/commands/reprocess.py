@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from aiokafka.errors import KafkaError
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stream_app.avro import Codecs
-from stream_app.commands.configuration import Config, settings_or_exit
+from stream_app.commands.configuration import Config, in_words, kafka_or_exit, settings_or_exit
 from stream_app.commands.worker import TopicsDifferError, fetch_supplies
 from stream_app.keys.ring import KeyStoreError
 from stream_app.lane.stage import Output
@@ -43,6 +43,7 @@ def reprocess(since: At, until: Until, into: Into = None, config: Config = None)
     if until <= since:
         raise typer.BadParameter("--to is not after --from")
     settings = settings_or_exit(config)
+    kafka_or_exit(settings)
     kafka = settings.kafka.model_copy(update={"prefix": into or f"{settings.kafka.prefix}-again"})
     again = settings.model_copy(update={"kafka": kafka})
     span = Span(_millis(since), _millis(until))
@@ -53,7 +54,7 @@ def reprocess(since: At, until: Until, into: Into = None, config: Config = None)
         found = _run(settings, again, stages, span)
         published = _published(settings, span)
     except (KafkaException, KafkaError, KeyStoreError, RegistryError, SchemaRegistryError, TopicsDifferError) as error:
-        typer.echo(str(error), err=True)
+        typer.echo(in_words(error), err=True)
         raise typer.Exit(2) from error
     typer.echo("telegrams: " + (", ".join(f"{n} {kind}" for kind, n in stages.ingest.tally.most_common()) or "none"))
     raise typer.Exit(_report(published, found, codecs))
@@ -72,10 +73,11 @@ def _make_topics(again: Settings) -> None:
 
 
 def _run(settings: Settings, again: Settings, stages: Stages, span: Span) -> Newest:
-    client = settings.kafka.librdkafka() | {"log_level": 0}
+    client = _reader(settings)
     read_span = span.widened(HOUR_MS + settings.energy.grace_minutes * 60_000)
     parts = parts_of(client, settings.topic_names().frames, read_span)
-    writer, found, kept = Writer(client), Newest(span), again.topic_names().quarter_hours
+    writer, found = Writer(settings.kafka.librdkafka() | {"log_level": 0}), Newest(span)
+    kept = again.topic_names().quarter_hours
 
     def deliver(output: Output, partition: int) -> None:
         writer.write(output, partition)
@@ -91,8 +93,13 @@ def _run(settings: Settings, again: Settings, stages: Stages, span: Span) -> New
     return found
 
 
+def _reader(settings: Settings) -> dict[str, Any]:
+    """Configuration of consumers. The group is never joined, but the broker wants a right to its name."""
+    return settings.kafka.librdkafka() | {"log_level": 0, "group.id": f"{settings.worker.application}-reprocess"}
+
+
 def _published(settings: Settings, span: Span) -> Newest:
-    client, newest = settings.kafka.librdkafka() | {"log_level": 0}, Newest(span)
+    client, newest = _reader(settings), Newest(span)
     for part in parts_of(client, settings.topic_names().quarter_hours):
         for records in read(client, part):
             for record in records:

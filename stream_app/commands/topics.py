@@ -8,7 +8,7 @@ import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from stream_app.commands.configuration import Config, settings_or_exit
+from stream_app.commands.configuration import Config, in_words, kafka_or_exit, settings_or_exit
 from stream_app.schema_registry import SchemaRegistryError, register
 from stream_app.settings import Settings
 from stream_app.topic_admin import TIMEOUT_S, Difference, differences
@@ -28,6 +28,7 @@ def apply(config: Config = None, register_schemas: RegisterSchemas = False) -> N
     if register_schemas and settings.schema_registry.url is None:
         typer.echo("schema_registry.url: needed to register schemas", err=True)
         raise typer.Exit(2)
+    kafka_or_exit(settings)
     admin = _admin(settings)
     try:
         for mended in apply_topics(admin, settings.topic_specs()):
@@ -48,6 +49,7 @@ def apply(config: Config = None, register_schemas: RegisterSchemas = False) -> N
 def check(config: Config = None) -> None:
     """Compare every topic with its layout: existence, partitions, retention, policy. Exit 1 if something differs."""
     settings = settings_or_exit(config)
+    kafka_or_exit(settings)
     try:
         found = differences(_admin(settings), settings.topic_specs())
     except (KafkaException, TimeoutError) as error:
@@ -68,5 +70,5 @@ def _report(found: list[Difference]) -> None:
 
 
 def _unreachable(settings: Settings, error: Exception) -> typer.Exit:
-    typer.echo(f"{settings.kafka.bootstrap}: {error or 'no answer'}", err=True)
+    typer.echo(f"{settings.kafka.bootstrap}: {in_words(error)}", err=True)
     return typer.Exit(2)

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from stream_app.app import Supplies, create_app
 from stream_app.avro import load_codecs
-from stream_app.commands.configuration import Config, PrintConfig, settings_or_exit
+from stream_app.commands.configuration import Config, PrintConfig, in_words, kafka_or_exit, settings_or_exit
 from stream_app.keys.ring import KeyStoreError
 from stream_app.keys.store import open_store
 from stream_app.logs import log_config
@@ -31,10 +31,11 @@ GARBAGE = (50_000, 20, 50)
 def worker(config: Config = None, print_config: PrintConfig = False) -> None:
     """One stream worker. Run as many as there are partitions."""
     settings = settings_or_exit(config, print_config)
+    kafka_or_exit(settings)
     try:
         supplies = fetch_supplies(settings)
     except (KafkaException, KafkaError, KeyStoreError, RegistryError, SchemaRegistryError, TopicsDifferError) as error:
-        typer.echo(str(error), err=True)
+        typer.echo(in_words(error), err=True)
         raise typer.Exit(2) from error
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     gc.freeze()

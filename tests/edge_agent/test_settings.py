@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from edge_agent.kafka import Kafka
 from edge_agent.settings import (
     Edge,
     FilePort,
     Health,
-    Kafka,
     ListenPort,
     SerialPort,
     Settings,

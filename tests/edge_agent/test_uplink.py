@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from asyncio import Future
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,11 +15,11 @@ from aiokafka.partitioner import murmur2
 from edge_agent import uplink
 from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
+from edge_agent.kafka import Kafka
 from edge_agent.metrics import Metrics
-from edge_agent.settings import Kafka
 from edge_agent.spool import Record
 from edge_agent.spool_thread import SpoolThread
-from edge_agent.uplink import Uplink, connection
+from edge_agent.uplink import Uplink
 from tests.edge_agent.patience import until
 from tests.simulator.embedded_broker import EmbeddedBroker
 
@@ -120,11 +118,11 @@ async def test_a_broker_that_is_away_from_the_start_is_waited_for(
     async with forwarding(broker.bootstrap, spool, metrics) as up:
         await spool.put([record(1)], [])
         await until(lambda: metrics.registry.get_sample_value("cip_edge_uplink_failures_total") != 0)
-        was_up = up.up
+        problem = up.problem
         broker.up()
         await spool.empty()
 
-    assert not was_up
+    assert f"{broker.bootstrap}: no connection: Connection refused" == problem
     assert 1 == len(await received(broker, 1))
 
 
@@ -166,12 +164,12 @@ def unreliable(monkeypatch: pytest.MonkeyPatch) -> type[Unreliable]:
 
 
 async def test_only_the_acknowledged_prefix_goes_and_the_rest_is_sent_again(
-    spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable]
+    broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable]
 ) -> None:
     unreliable.refuses = {3}
     await spool.put([record(n) for n in range(5)], [])
     await spool.flushed()
-    async with forwarding("nowhere", spool, metrics):
+    async with forwarding(broker.bootstrap, spool, metrics):
         await spool.empty()
 
     assert [[1, 2, 3, 4, 5], [3, 4, 5]] == unreliable.sessions
@@ -183,10 +181,11 @@ async def test_a_session_without_answers_is_given_up_only_where_kafka_is_there(
     broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable], kafka_is_there: bool
 ) -> None:
     unreliable.silent = {1}
-    if not kafka_is_there:
-        broker.down()
-    await spool.put([record(1)], [])
-    async with forwarding(broker.bootstrap, spool, metrics):
+    async with forwarding(broker.bootstrap, spool, metrics) as up:
+        await until(lambda: up.up)
+        if not kafka_is_there:
+            broker.down()
+        await spool.put([record(1)], [])
         _, waiting = await asyncio.wait([asyncio.create_task(spool.empty())], timeout=None if kafka_is_there else 1.5)
         for task in waiting:
             task.cancel()
@@ -195,7 +194,7 @@ async def test_a_session_without_answers_is_given_up_only_where_kafka_is_there(
 
 
 async def test_large_telegrams_are_sent_in_portions_a_broker_accepts(
-    spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable]
+    broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable]
 ) -> None:
     await spool.put([Record("attic", TITLES[0], NOW, "hdlc", True, bytes(16_384)) for _ in range(50)], [])
     await spool.flushed()
@@ -207,26 +206,7 @@ async def test_large_telegrams_are_sent_in_portions_a_broker_accepts(
         await acknowledge(seq)
 
     spool.acknowledge = counted  # type: ignore[method-assign]
-    async with forwarding("nowhere", spool, metrics):
+    async with forwarding(broker.bootstrap, spool, metrics):
         await spool.empty()
 
     assert [29, 50] == portions
-
-
-def test_secrets_are_read_from_their_files_and_tls_verifies_the_broker(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("open sesame\n")
-    kafka = Kafka(
-        bootstrap="b:1",
-        security="SASL_SSL",
-        username="edge",
-        password_file=tmp_path / "password",
-    )
-    way_in = connection(kafka)
-
-    assert ("edge", "open sesame", "SCRAM-SHA-512") == (
-        way_in["sasl_plain_username"],
-        way_in["sasl_plain_password"],
-        way_in["sasl_mechanism"],
-    )
-    assert ssl.CERT_REQUIRED == way_in["ssl_context"].verify_mode
-    assert "open sesame" not in repr(kafka)

@@ -56,9 +56,9 @@ def test_what_is_put_back_is_the_frame_as_it_was(kafka: KafkaBroker) -> None:
         told: Output = reject(topics["rejects"], frame, UnknownKeyError("no key"))
         producer.produce(told.topic, told.value, told.key, timestamp=told.timestamp, headers=list(told.headers))
     producer.flush()
-    found = list(read_rejects(client, topics["rejects"]))
+    found = list(read_rejects(client | {"group.id": "reader"}, topics["rejects"]))
     put_back(client, topics["frames"], found)
-    again = list(read_rejects(client, topics["frames"]))
+    again = list(read_rejects(client | {"group.id": "reader"}, topics["frames"]))
 
     assert [f"{topics['frames']}/-1/{n}" for n in range(5)] == [reject.source for reject in found]
     assert [(f.key, f.value, f.timestamp, list(f.headers)) for f in frames] == [

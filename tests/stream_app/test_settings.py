@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream_app.settings import Settings, SettingsError, load_settings, show_settings
+from tests.authority import Authority
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "stream.toml"
 
@@ -24,7 +25,10 @@ def test_the_example_says_the_defaults() -> None:
 
 def test_every_commented_key_of_the_example_exists(tmp_path: Path) -> None:
     text = re.sub(r"^# (\[|\w+ = )", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
-    values = load_settings(file_with(tmp_path, re.sub(r'"/[^"]+"', f'"{EXAMPLE}"', text)))
+    text = text.replace('"PLAINTEXT"', '"SASL_SSL"', 1)
+    pem = tmp_path / "whatever.pem"
+    pem.write_bytes(b"".join(Authority(tmp_path / "ca.pem").sign("me")))
+    values = load_settings(file_with(tmp_path, re.sub(r'"/[^"]+"', f'"{pem}"', text)))
 
     assert values.simulated_clock is not None
     assert (3, 0) == (values.topics.replication, values.topics.retention_days)
@@ -50,7 +54,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param('[kafka]\nsecurity = "SASL_SSL"', "needs username and password_file", id="sasl-without-user"),
+        pytest.param("[worker]\nweb_port = 0", "worker.web_port: Input should be greater", id="no-web-port"),
         pytest.param('[schema_registry]\nurl = "http://me:secret@host"', "credentials go into", id="password-in-url"),
         pytest.param("[simulated_clock]\norigin = 2026-01-01T00:00:00", "timezone", id="time-without-zone"),
         pytest.param("[kafka", "stream.toml", id="no-toml"),
@@ -88,18 +92,22 @@ speed = 60
     assert "hunter2" not in shown
 
 
-def test_clients_get_the_password_from_its_file(tmp_path: Path) -> None:
+def test_librdkafka_gets_what_aiokafka_gets(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("hunter2\n")
     text = f'[kafka]\nsecurity = "SASL_SSL"\nusername = "me"\npassword_file = "{tmp_path}/password"\n'
     kafka = load_settings(file_with(tmp_path, text)).kafka
 
-    assert ("hunter2", "SASL_SSL", "me") == (
-        kafka.aiokafka()["sasl_plain_password"],
-        kafka.aiokafka()["security_protocol"],
-        kafka.librdkafka()["sasl.username"],
+    assert ("hunter2", "SASL_SSL", "me", "SCRAM-SHA-512") == tuple(
+        kafka.aiokafka()[name]
+        for name in ("sasl_plain_password", "security_protocol", "sasl_plain_username", "sasl_mechanism")
     )
-    assert kafka.librdkafka()["sasl.password"] == "hunter2"
-    assert kafka.aiokafka()["ssl_context"].check_hostname
+    assert {
+        "bootstrap.servers": "localhost:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "me",
+        "sasl.password": "hunter2",
+    } == kafka.librdkafka()
 
 
 def test_settings_do_not_change_after_loading() -> None:

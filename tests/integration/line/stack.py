@@ -106,11 +106,16 @@ class Running:
 
 
 class Stack:
-    """One deployment: topics under a prefix of its own, registry, keys, edges and workers."""
+    """One deployment: topics under a prefix of its own, registry, keys, edges and workers.
+
+    ``client`` reads topics for the tests; ``logins``, by the name of a process, is how that one gets into Kafka.
+    """
 
     def __init__(self, folder: Path, bootstrap: str, *, partitions: int = 4, settings: str = "") -> None:
         self.folder = folder
         self.bootstrap = bootstrap
+        self.client = {"bootstrap.servers": bootstrap}
+        self.logins: dict[str, str] = {}
         self.partitions = partitions
         self.prefix = unique("line")
         self.topics = Topics(self.prefix)
@@ -141,11 +146,11 @@ class Stack:
         assert expect == done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def stream_toml(self, name: str, web_port: int = 0) -> Path:
+    def stream_toml(self, name: str, web_port: int = 6066) -> Path:
         """The settings of a worker."""
         file = self.folder / f"{name}.toml"
         file.write_text(
-            f'[kafka]\nbootstrap = "{self.bootstrap}"\nprefix = "{self.prefix}"\n'
+            f"{self._kafka_table(name)}"
             f"[topics]\npartitions = {self.partitions}\nmeter_quarter_partitions = {self.partitions}\n"
             f'retention_days = 0\n[worker]\napplication = "{self.prefix}"\nweb_port = {web_port}\n'
             f"[keys]\n{self.key_store}\n{self._settings}\n{self._clock_table()}"
@@ -164,7 +169,7 @@ class Stack:
         file = self.folder / f"{name}.toml"
         file.write_text(
             f'[edge]\nid = "{name}"\nspool = "{self.folder / name}.db"\n{self._clock_table()}'
-            f'[kafka]\nbootstrap = "{self.bootstrap}"\nprefix = "{self.prefix}"\n[health]\nport = {web_port}\n{ports}'
+            f"{self._kafka_table(name)}[health]\nport = {web_port}\n{ports}"
         )
         return self._start("edge_agent", ["--config", str(file)], web_port, name)
 
@@ -172,8 +177,8 @@ class Stack:
         """Every committed record of a topic, as of now, in order of partition and offset."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self.bootstrap,
                 "group.id": "reader",
+                **self.client,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
                 "enable.auto.commit": False,
@@ -199,6 +204,10 @@ class Stack:
         """Kill whatever still runs."""
         for running in self._running:
             running.end(signal.SIGKILL)
+
+    def _kafka_table(self, name: str) -> str:
+        login = self.logins.get(name, f'bootstrap = "{self.bootstrap}"')
+        return f'[kafka]\n{login}\nprefix = "{self.prefix}"\n'
 
     def _clock_table(self) -> str:
         if self.clock is None:
