@@ -123,6 +123,7 @@ class Reading:
 
     def by_list(self, push_list: PushList, nodes: list[Node]) -> None:
         """Layout e: the operator's list names the values."""
+        push_list = push_list.of(len(nodes))
         pairs = list(zip(push_list.items, nodes, strict=False))
         for number, (item, node) in enumerate(pairs, 1):
             if node.tag != NULL and not ROLES[item.role][0](node):
@@ -131,7 +132,8 @@ class Reading:
                 )
                 raise ProfileError(f"push list {push_list.name} does not fit: {what}", offset=node.at)
         if len(nodes) != len(push_list.items):
-            counts = f"{len(push_list.items)} items, {len(nodes)} values came"
+            sizes = " or ".join([str(len(one.items)) for one in push_list.lists or [push_list]])
+            counts = f"{sizes} items, {len(nodes)} values came"
             raise ProfileError(f"push list {push_list.name} does not fit: {counts}", offset=self.at)
         self.sketch.name = push_list.name
         scales = {

@@ -40,10 +40,16 @@ class Item(NamedTuple):
 
 
 class PushList(NamedTuple):
-    """The values of a push in order."""
+    """The values of a push in order; or, for a line that carries several pushes, the names of their lists."""
 
     name: str
     items: tuple[Item, ...]
+    names: tuple[str, ...] = ()
+    lists: tuple[PushList, ...] = ()  # those named, told apart by their number of values
+
+    def of(self, count: int) -> PushList:
+        """The list of a push of ``count`` values; this one where none of several has as many."""
+        return next((one for one in self.lists if len(one.items) == count), self)
 
 
 class Scale(NamedTuple):
@@ -119,12 +125,25 @@ class Definitions:
         profile = self._profiles.get(names)
         if profile is None:
             profile = Profile(
-                _named(self.push_lists, names[0], "push list"),
+                self._push_list(names[0]),
                 _named(self.scale_profiles, names[1], "scale profile"),
                 None if names[2] is None else _zone(names[2]),
             )
             self._profiles[names] = profile
         return profile
+
+    def _push_list(self, name: str | None) -> PushList | None:
+        """The list of this name, with its lists where it names several."""
+        push_list: PushList | None = _named(self.push_lists, name, "push list")
+        if push_list is None or not push_list.names:
+            return push_list
+        lists: tuple[PushList, ...] = tuple([_named(self.push_lists, one, "push list") for one in push_list.names])
+        counts = {len(one.items) for one in lists}
+        if 0 in counts or len(counts) < len(lists):
+            raise ProfileError(
+                f"the lists that push list {name!r} names cannot be told apart by their number of values"
+            )
+        return push_list._replace(lists=lists)
 
 
 @cache
@@ -156,7 +175,10 @@ def _zone(name: str) -> Zone:
 
 
 def _push_list(name: str, raw: Any, problems: list[str]) -> PushList:
-    items = raw.get("items") if isinstance(raw, dict) else None
+    raw = raw if isinstance(raw, dict) else {}
+    items, names = raw.get("items"), raw.get("lists")
+    if isinstance(names, list) and names and items is None and all(isinstance(one, str) for one in names):
+        return PushList(name, (), tuple(names))
     if not isinstance(items, list):
         problems.append(f"push list {name!r}: has no list of items")
         return PushList(name, ())

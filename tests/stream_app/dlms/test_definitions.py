@@ -39,6 +39,36 @@ def test_the_lists_and_scales_of_the_vectors_come_along() -> None:
     assert theirs.scale_profiles == packaged().scale_profiles
 
 
+def test_every_name_of_several_lists_that_comes_along_can_be_used() -> None:
+    known = packaged()
+    several = [name for name, push_list in known.push_lists.items() if push_list.names]
+
+    assert {"kaifa-han", "elektro-ljubljana", "sil", "smart-me"} == set(several)
+    assert all(known.profile(push_list=name) for name in several)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        pytest.param(["one", "other"], "cannot be told apart", id="same-number"),
+        pytest.param(["one", "several"], "cannot be told apart", id="names-again"),
+        pytest.param(["one", "unknown"], "there is no push list 'unknown'", id="unknown"),
+    ],
+)
+def test_lists_that_cannot_be_told_apart_are_refused(names: list[str], reason: str) -> None:
+    items = {"items": [{"role": "register", "obis": "1-0:1.8.0"}]}
+    known = packaged().with_own({"one": items, "other": items, "several": {"lists": names}}, {})
+
+    with pytest.raises(ProfileError, match=reason):
+        known.profile(push_list="several")
+
+
+@pytest.mark.parametrize("raw", [{"lists": []}, {"lists": "one"}, {"lists": [1]}, {"lists": ["one"], "items": 5}, {}])
+def test_neither_items_nor_names_make_no_list(raw: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="has no list of items"):
+        Definitions({"own": raw}, {})
+
+
 def test_the_same_names_give_the_same_profile() -> None:
     known = packaged()
 

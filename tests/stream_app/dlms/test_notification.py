@@ -211,6 +211,27 @@ def test_a_list_with_another_number_of_items_does_not_fit(values: int) -> None:
         Reader().read(notification(body, NOON), profile)
 
 
+def test_the_lists_of_one_line_are_told_apart_by_their_number_of_values() -> None:
+    """A Norwegian Kaifa meter sends its power every 2 s, phases every 10 s, energies every hour."""
+    profile = packaged().profile(push_list="kaifa-han")
+    names = [octets(b"KFM_001"), octets(b"6970631403275928"), octets(b"MA304H3E")]
+    hourly = [octets(NOON), *[integer("u64", 9)] * 4]
+    bodies = [
+        structure(*values)
+        for values in (
+            [integer("u32", 5)],
+            [*names, *[integer("u32", 5)] * 10],
+            [*names, *[integer("u32", 5)] * 10, *hourly],
+            [*names, *[integer("u32", 5)] * 6, *hourly],
+        )
+    ]
+    pushes = [Reader().read(notification(body, NOON), profile) for body in bodies]
+
+    assert ["kaifa-han-1", "kaifa-han-13", "kaifa-han-18", "kaifa-han-14"] == [push.layout.name for push in pushes]
+    with pytest.raises(ProfileError, match="push list kaifa-han does not fit: 1 or 9 or 13 or 14 or 18 items, 2 val"):
+        Reader().read(notification(structure(*[integer("u32", 5)] * 2), NOON), profile)
+
+
 def test_a_clock_that_cannot_be_is_refused_with_its_place() -> None:
     body = structure(octets(code("0-0:1.0.0")), octets(date_time(2024, 2, 30, 0, 0, 0)))
     with pytest.raises(EncodingError, match="no such date") as caught:
