@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import IllegalSaslStateError, KafkaConnectionError, KafkaError, SaslAuthenticationFailed
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.metadata import MetadataRequest
 from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
 
@@ -120,6 +128,8 @@ REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (socket.gaierror, "no such host: {error.strerror}"),
     (TimeoutError, "no answer"),
     (SaslAuthenticationFailed, "user {kafka.username} is refused: {error.args[0]}"),
+    (UnknownTopicOrPartitionError, "{error.args[0]} is missing: `cipstream topics apply` creates it"),
+    (TopicAuthorizationFailedError, "no right to {error.args[0]}"),
     (IllegalSaslStateError, STRANGER),
     (ConnectionResetError, STRANGER),
     (EOFError, STRANGER),
@@ -128,15 +138,19 @@ REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-async def knock(kafka: Kafka) -> None:
-    """Return when one of the addresses lets us in and answers. Raises ``NoWayInError``, of aiokafka's family."""
+async def knock(kafka: Kafka, topic: str | None = None) -> None:
+    """Return when one of the addresses lets us in, and to ``topic``. Raises ``NoWayInError``, of aiokafka's family."""
     arguments = kafka.aiokafka()
     said = []
     for host, port, _ in collect_hosts(arguments.pop("bootstrap_servers"), randomize=False):
         try:
             connection = await create_conn(host, port, request_timeout_ms=KNOCK_MS, **arguments)
             try:
-                await connection.send(MetadataRequest([]))  # the first request that a broker wants no stranger to make
+                # The first request that a broker wants no stranger to make. It makes no topic: layouts are ours.
+                answer = await connection.send(MetadataRequest([topic] if topic else [], False))
+                for code, name, *_ in answer.topics:
+                    if (kind := for_code(code)) in (UnknownTopicOrPartitionError, TopicAuthorizationFailedError):
+                        raise kind(name)
             finally:
                 connection.close()
             return

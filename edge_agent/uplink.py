@@ -15,7 +15,12 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+)
 
 from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock, iso
@@ -27,6 +32,7 @@ from edge_agent.spool_thread import SpoolThread
 FRAMES_AT_ONCE = 1000
 BYTES_AT_ONCE = 500_000  # of one partition at worst, below the broker's usual limit of 1 MB a batch
 HEADER_BYTES = 400  # at most, of one record
+DENIED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)  # the latter: no right to write anything
 SILENT = "Kafka is there and takes nothing"
 STALL_S = 30.0  # without a single answer: Kafka is away
 CLOSE_S = 5.0
@@ -71,7 +77,9 @@ class Uplink:
                         await self._forward(producer)
                         backoff.succeeded()
             except Exception as error:  # whatever a client library finds to raise: the spool keeps, the next try tells
-                self._now(str(error) or repr(error))
+                self._now(
+                    f"no right to write {self._topic}" if isinstance(error, DENIED) else str(error) or repr(error)
+                )
                 self._metrics.uplink_failures.inc()
                 pause = backoff.pause()
                 log.warning("no session with Kafka", reason=self.problem, retry_s=round(pause, 1))
@@ -84,7 +92,7 @@ class Uplink:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AIOKafkaProducer]:
-        await knock(self._kafka)
+        await knock(self._kafka, self._topic)
         producer = AIOKafkaProducer(
             **self._kafka.aiokafka(),
             **PATIENCE,
@@ -145,7 +153,7 @@ class Uplink:
 
     async def _why_not(self) -> str:
         try:
-            await knock(self._kafka)
+            await knock(self._kafka, self._topic)
         except (KafkaError, OSError, ValueError) as error:  # the latter two: of a secret's file
             return str(error)
         return SILENT

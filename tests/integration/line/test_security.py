@@ -17,7 +17,7 @@ from stream_app.__main__ import app
 from tests.integration.line.guarded_kafka import PASSWORD, GuardedKafka, Right, guarded_kafka
 from tests.integration.line.meters import Meters
 from tests.integration.line.outcome import readings
-from tests.integration.line.stack import Stack, stack, wait_until
+from tests.integration.line.stack import Running, Stack, stack, wait_until
 from tests.simulator.clock import SimulatedClock
 from tests.simulator.faults import Faults, disturbed
 from tests.simulator.fleet import build
@@ -98,8 +98,7 @@ def test_from_the_cable_to_the_quarter_hour_nobody_needs_more_than_their_rights(
         meters.speak(disturbed(fleet.telegrams(fleet.start_ms, NOON + DAY_MS), Faults()), line.clock)
         worker, edge = line.start_worker(), line.start_edge(meters.ports)
         wait_until(lambda: edge.metric("cip_edge_spool_frames") > 0, "frames that wait")
-        wait_until(lambda: "is refused" in edge.page("/ready")[1], "a problem that is told")
-        status, page = edge.page("/ready")
+        refused = problem(edge)
         [no_session, *_] = edge.events("no session with Kafka")
         password.write_text(PASSWORD + "\n")
         wait_until(lambda: edge.ready() and worker.ready(), "both at work")
@@ -113,14 +112,35 @@ def test_from_the_cable_to_the_quarter_hour_nobody_needs_more_than_their_rights(
         words: cipstream(commands, *words.split()) for words in ("rejects list", f"export {day}", f"reprocess {span}")
     }
 
-    refused = f"{guarded.sasl_ssl}: user {line.prefix}-edge is refused: Authentication failed"
     assert [0, 0] == [code for code, _ in prepared]
-    assert (503, "waiting") == (status, json.loads(page)["uplink"])
-    assert json.loads(page)["uplink_problem"].startswith(refused)
-    assert no_session["reason"].startswith(refused)
+    assert refused.startswith(f"{guarded.sasl_ssl}: user {line.prefix}-edge is refused: Authentication failed")
+    assert refused == no_session["reason"]
     assert {meter.title for meter in fleet.meters} == {reading.system_title for reading in read}
     assert [] == [log for log in (worker.log, edge.log) if re.search(f"{PASSWORD}|Traceback", log.read_text())]
     assert {name: (0, said) for name, (_, said) in told.items()} == told
+
+
+def test_edges_that_are_not_let_in_say_why_on_their_pages(guarded: GuardedKafka, line: Stack) -> None:
+    edge = f"{line.prefix}-edge"
+    ways = {
+        "a-strange-authority": (guarded.login(edge, ca_file=guarded.file("other-ca.pem")), "is not trusted"),
+        "no-security": (f'bootstrap = "{guarded.sasl_ssl}"', "hangs up"),
+        "no-topic-yet": (guarded.login(edge), f"{line.topics.frames} is missing: `cipstream topics apply` creates it"),
+        "somebody-else": (guarded.login("somebody"), f"no right to {line.topics.frames}"),
+    }
+    line.logins |= {name: login for name, (login, _) in ways.items()}
+    edges = {name: line.start_edge('[[port]]\nname = "x"\nkind = "listen"\nport = 0', name) for name in ways}
+    told = {name: problem(edge) for name, edge in edges.items()}
+
+    assert [] == [name for name, (_, reason) in ways.items() if reason not in told[name]]
+
+
+def problem(edge: Running) -> str:
+    """What its page says after the first attempt."""
+    wait_until(lambda: edge.events("no session with Kafka"), "a refusal")
+    status, page = edge.page("/ready")
+    assert 503 == status
+    return str(json.loads(page)["uplink_problem"])
 
 
 @pytest.mark.parametrize(
