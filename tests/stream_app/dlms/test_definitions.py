@@ -43,7 +43,7 @@ def test_every_name_of_several_lists_that_comes_along_can_be_used() -> None:
     known = packaged()
     several = [name for name, push_list in known.push_lists.items() if push_list.names]
 
-    assert {"kaifa-han", "elektro-ljubljana", "sil", "smart-me"} == set(several)
+    assert {"kaifa-han", "elektro-ljubljana", "hep-ie5", "sil", "smart-me"} == set(several)
     assert all(known.profile(push_list=name) for name in several)
 
 
