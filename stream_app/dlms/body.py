@@ -101,7 +101,7 @@ class Reading:
                 self.sketch.ignore(node)
 
     def by_names(self, nodes: list[Node]) -> None:
-        """Layouts b, c and d: codes among the values."""
+        """Layouts b, c and d: codes among the values. Kamstrup sends null-data for code and value of a missing phase."""
         rest = iter(range(len(nodes)))
         last = len(nodes) - 1
         for index in rest:
@@ -117,7 +117,7 @@ class Reading:
                 self.sketch.id(node, NAMELESS)
             elif index == 0 and is_date_time(node):
                 self.sketch.time("clock", node.start, node.end)
-            elif index or node.tag not in STRINGS:  # a string in front is the list's version
+            elif node.tag != NULL and (index or node.tag not in STRINGS):  # a string in front is the list's version
                 reason = f"value {index + 1} of {len(nodes)} ({node.type_name}) has no name: a push list is needed"
                 raise ProfileError(reason, offset=node.at)
 

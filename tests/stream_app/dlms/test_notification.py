@@ -105,6 +105,17 @@ def test_a_register_sent_as_null_is_left_out() -> None:
     assert (5,) == push.values
 
 
+def test_code_and_value_of_a_missing_phase_may_both_be_null() -> None:
+    current, voltage = (octets(code(obis)) for obis in ("1-1:31.7.0", "1-1:32.7.0"))
+    body = structure(octets(b"Kamstrup_V0001", 10), current, integer("u32", 290), b"\0", b"\0", voltage,
+                     integer("u16", 226), b"\0", b"\0")  # fmt: skip
+    push = Reader().read(notification(body, NOON), NOTHING_KNOWN)
+
+    assert {"1-1:31.7.0": 290, "1-1:32.7.0": 226} == dict(
+        zip([r.obis for r in push.layout.registers], push.values, strict=True)
+    )
+
+
 def test_limits_and_states_are_no_registers() -> None:
     pairs = [("0-0:17.0.0", integer("u32", 16500)), ("0-0:96.3.10", bytes((3, 1))), ("1-0:31.4.0", integer("u16", 25))]
     body = structure(
