@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -28,13 +28,13 @@ UTC: Final = "UTC"
 class Judge:
     """For the rows of a site that has rules; ``counted`` are the amounts as they stand now."""
 
-    def __init__(self, rows: Rows, live: Mapping[int, Quarter], glance: Callable[[int], Iterable[Quarter]]) -> None:
+    def __init__(self, rows: Rows, glance: Callable[[int], Mapping[int, Quarter]]) -> None:
         self._zone = ZoneInfo(rows.site.timezone if rows.site else UTC)
         self._rules = {series: rules for series in _series(rows) if (rules := _rules_of(rows, series))}
         self._days = {
             series: sorted(frozenset[int]().union(*map(days_back, rules))) for series, rules in self._rules.items()
         }
-        self.counted = Originals(rows, self._rules, live, glance)
+        self.counted = Originals(rows, self._rules, glance)
 
     def verdicts(self, start: int, counted: Counted | None = None) -> dict[Series, Verdict]:
         """The verdicts on a quarter-hour; ``counted`` in the place of the amounts as they stand now."""
@@ -49,16 +49,19 @@ class Judge:
         """What was counted in a quarter-hour, of each series that has rules."""
         return {series: self.counted(series, start) for series in self._rules}
 
-    def referring(self, series: Series, start: int, was: Counted) -> Iterator[int]:
-        """The other quarter-hours whose verdict may change with this amount; ``was``: the amounts before."""
+    def referring(self, series: Series, start: int, was: Counted, among: Callable[[int], bool]) -> Iterator[int]:
+        """The quarter-hours whose verdict may change with this amount, ``among`` those that count.
+
+        ``was``: the amounts before.
+        """
         for days in self._days[series]:
-            yield from later(self._zone, start, days)
+            yield from later(self._zone, start, days, among)
         for rule in self._rules[series]:
             if rule.hours is None and rule.action != "distribute":
                 continue
             for beside in (start - QUARTER_MS, start + QUARTER_MS):
                 if _fate(rule, series, beside, was) != _fate(rule, series, beside, self.counted):
-                    yield from _run(series, beside, self.counted)
+                    yield from filter(among, _run(series, beside, self.counted))
 
 
 def _fate(rule: ValidationRule, series: Series, start: int, counted: Counted) -> object:

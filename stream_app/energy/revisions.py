@@ -49,12 +49,15 @@ class Reopened:
     def revise(self) -> list[Published]:
         """What the changes change."""
         found: list[Published] = []
-        for quarter, before in self._before.values():
-            found += revise(self._site, quarter, before, "late data")
         judge = self._site.judge
         if judge is not None:
+            for quarter, _ in self._before.values():
+                judge.counted.refresh(quarter)
+        for quarter, before in self._before.values():
+            found += revise(self._site, quarter, before, "late data")
+        if judge is not None:
             for start in self._referring(judge):
-                if self._site.holds(start) and judge.verdicts(start) != judge.verdicts(start, self._was):
+                if judge.verdicts(start) != judge.verdicts(start, self._was):
                     quarter = self._site.open(start)
                     found += revise(self._site, quarter, self._stood(quarter, judge), REFERENCE)
         return found
@@ -75,8 +78,8 @@ class Reopened:
         for start, amounts in self._amounts.items():
             for series, amount in amounts.items():
                 if judge.counted(series, start) != amount:
-                    found.update(judge.referring(series, start, self._was))
-        return sorted(start for start in found - self._before.keys() if start >= (self._site.first or 0))
+                    found.update(judge.referring(series, start, self._was, self._site.holds))
+        return sorted(found - self._before.keys())
 
 
 def _published(site: SiteMemory, quarter: Quarter, verdicts: Mapping[Series, Verdict]) -> View:

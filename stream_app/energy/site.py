@@ -15,7 +15,7 @@ Where the site has rules for plausibility, a view is made with their verdicts on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -104,25 +104,15 @@ def instant(ms: int) -> str:
 
 def expected(rows: Rows, start: int) -> dict[Series, tuple[Stretch, ...]]:
     """The series of which this quarter must have a record, each with its stretches in order of time."""
-    found: defaultdict[Series, tuple[Stretch, ...]] = defaultdict(tuple)
-    for point, stretch in _valid(rows.points, start):
-        for quantity in point.measured_quantities():
-            found[point.metering_point, quantity] += (stretch,)
-    return dict(found)
-
-
-def stretches_of(rows: Iterable[Point], quantity: str, start: int) -> tuple[Stretch, ...]:
-    """The same of one quantity, from the rows of one metering point."""
-    return tuple(stretch for point, stretch in _valid(rows, start) if quantity in point.measured_quantities())
-
-
-def _valid(points: Iterable[Point], start: int) -> Iterator[tuple[Point, Stretch]]:
     end = start + QUARTER_MS
-    for point in points:
+    found: defaultdict[Series, tuple[Stretch, ...]] = defaultdict(tuple)
+    for point in rows.points:
         since = max(point.valid_from, start)
         until = end if point.valid_to is None else min(point.valid_to, end)
         if since < until:
-            yield point, (point.system_title, since, until)
+            for quantity in point.measured_quantities():
+                found[point.metering_point, quantity] += ((point.system_title, since, until),)
+    return dict(found)
 
 
 def members_at(rows: Rows, start: int) -> tuple[Member, ...]:
@@ -147,8 +137,9 @@ def view(
         record = _quarter_hour(site, quarter, key, wanted.get(key, ()), closed=closed)
         if record is not None:
             series[key] = record
-    for key in verdicts.keys() & series.keys():
-        series[key] = verdicts[key].of(series[key])
+    for key, verdict in verdicts.items():
+        if key in series:
+            series[key] = verdict.of(series[key])
     if wanted.keys() - series.keys():
         return View(series, None, {})
     records = {key: series[key] for key in wanted}

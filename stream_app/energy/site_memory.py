@@ -110,18 +110,22 @@ class SiteMemory:
 
     def _put_in_force(self, rows: Rows) -> None:
         self.rows = rows
-        self.judge = Judge(rows, self._live, self._glance) if rows.rules else None
+        self.judge = Judge(rows, self._glance) if rows.rules else None
 
     def verdicts(self, start: int) -> Mapping[Series, Verdict]:
         """The verdicts of the rules in force on a quarter."""
         return PLAUSIBLE if self.judge is None else self.judge.verdicts(start)
 
-    def _glance(self, block: int) -> Iterator[Quarter]:
-        """What is packed of a block, to be looked at only."""
-        packed = [self._packed[start] for start in range(block, block + BLOCK_MS, QUARTER_MS) if start in self._packed]
+    def _glance(self, block: int) -> dict[int, Quarter]:
+        """What is held of a block, to be looked at only."""
         blob = self._blocks.get(block) or self._past.get(block)
         held = {quarter.start: quarter for quarter in (_unpack(zlib.decompress(blob)) if blob else ())}
-        return iter((held | {quarter.start: quarter for one in packed for quarter in _unpack(one)}).values())
+        for start in range(block, block + BLOCK_MS, QUARTER_MS):
+            if start in self._live:
+                held[start] = self._live[start]
+            elif start in self._packed:
+                (held[start],) = _unpack(self._packed[start])
+        return held
 
     def open(self, start: int) -> Quarter:
         """The quarter that begins at ``start``, to be changed; an empty one if nothing is held."""
@@ -187,8 +191,6 @@ class SiteMemory:
         """Changelog records for what was touched since the last call."""
         changed: list[Change] = []
         name = self.name.encode()
-        if self.judge is not None:
-            self.judge.counted.forget(self._live)
         moved: defaultdict[int, dict[int, Quarter]] = defaultdict(dict)
         for start, quarter in self._live.items():
             if not (quarter.parts or quarter.series):

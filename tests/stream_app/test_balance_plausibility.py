@@ -216,24 +216,29 @@ def test_a_quarter_hour_that_is_valid_only_in_part_is_neither_judged_nor_compare
 
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
 def test_what_a_quarter_that_may_be_revised_refers_to_is_kept_but_not_revised_itself(restart: bool) -> None:
-    world = World(house(rule("missing", "previous-day")), kept_days=1)
-    for n in range(2 * DAY):
-        world.feed(n, *([] if n == DAY else [meter_quarter(1, n, 100 + n)]))
-        world.sweep()
-        world.commit()
-    for day in range(2, 12):
-        world.feed(*(meter_quarter(1, n, 1) for n in range(day * DAY, day * DAY + DAY)))
-        world.sweep(day * DAY + DAY)
+    other = point("P2", 2, since=-40 * DAY, role="consumer", applied_at=LATER)
+    rules = rule("missing", "previous-day"), rule("above", "previous-day", limit=150)
+    world = World(house(*rules, points=(P1, other)), kept_days=1)
+    for day in range(12):
+        quarters = [n for n in range(day * DAY, day * DAY + DAY) if n != DAY]
+        world.feed(*(meter_quarter(meter, n, 200 if n == 2 * DAY else 100) for n in quarters for meter in (1, 2)))
+        world.sweep(day * DAY + DAY + 2)
         world.commit()
     if restart:
         world.restart()
     refused = world.feed(meter_quarter(1, 0, 9))
     missing = told(world, DAY)
+    world.feed(meter_quarter(2, DAY, 5))
+    balance = world.balance(DAY)
     world.feed(meter_quarter(1, DAY, 77))
 
     assert ["data.late"] == [event.type for event in refused]
     assert [(100, "ESTIMATED", "missing previous-day", "PREVIOUS_DAY", None, 1)] == missing
-    assert [(77, "MEASURED", None, "NONE", None, 2)] == told(world, DAY)
+    assert (105, 0) == (balance and (balance.import_wh, balance.points_missing))
+    assert [
+        (77, "MEASURED", None, "NONE", None, 2),
+        (100, "ESTIMATED", "above previous-day", "PREVIOUS_DAY", 200, 1),
+    ] == told(world, DAY, 2 * DAY)
 
 
 def test_what_nothing_refers_to_any_more_leaves() -> None:
@@ -285,7 +290,7 @@ def test_comparing_weeks_back_unpacks_a_block_once(monkeypatch: pytest.MonkeyPat
         world.sweep()
         world.commit()
 
-    assert 4 * 4 == len(read) - before
+    assert (1 + 4) * 4 == len(read) - before  # of the day itself and of the same day in four weeks
     assert [(5, "MEASURED", None, "NONE", None, 1)] == told(world, 31 * DAY - 1)
 
 
