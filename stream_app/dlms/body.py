@@ -54,7 +54,7 @@ def read_body(cursor: Cursor, profile: Profile, sketch: Sketch) -> None:
     if objects is not None:
         reading.by_objects(objects, nodes)
     elif profile.push_list is not None and not reading.names_itself(nodes):
-        reading.by_list(profile.push_list, nodes)
+        reading.by_list_or_codes(profile.push_list.of(count), nodes)
     else:
         reading.by_names(nodes)
     if not (sketch.registers or sketch.ids or "clock" in sketch.times):
@@ -101,7 +101,7 @@ class Reading:
                 self.sketch.ignore(node)
 
     def by_names(self, nodes: list[Node]) -> None:
-        """Layouts b, c and d: codes among the values. Kamstrup sends null-data for code and value of a missing phase."""
+        """Layouts b, c and d: codes among the values. Kamstrup sends null for code and value of a missing phase."""
         rest = iter(range(len(nodes)))
         last = len(nodes) - 1
         for index in rest:
@@ -121,21 +121,35 @@ class Reading:
                 reason = f"value {index + 1} of {len(nodes)} ({node.type_name}) has no name: a push list is needed"
                 raise ProfileError(reason, offset=node.at)
 
-    def by_list(self, push_list: PushList, nodes: list[Node]) -> None:
-        """Layout e: the operator's list names the values."""
-        push_list = push_list.of(len(nodes))
-        pairs = list(zip(push_list.items, nodes, strict=False))
-        for number, (item, node) in enumerate(pairs, 1):
+    def by_list_or_codes(self, push_list: PushList, nodes: list[Node]) -> None:
+        """Layout e; or, where the list does not fit, another push of the line, with codes beside its values."""
+        misfit = self.misfit(push_list, nodes)
+        if misfit is None:
+            self.by_list(push_list, nodes)
+            return
+        try:
+            self.by_names(nodes)
+        except ProfileError:
+            raise misfit from None
+
+    def misfit(self, push_list: PushList, nodes: list[Node]) -> ProfileError | None:
+        """Why the values are not those of the list: number and types must be its own."""
+        for number, (item, node) in enumerate(zip(push_list.items, nodes, strict=False), 1):
             if node.tag != NULL and not ROLES[item.role][0](node):
                 what = (
                     f"item {number} ({item.obis.name}), a {item.role}, came as {node.type_name} of {node.size} octets"
                 )
-                raise ProfileError(f"push list {push_list.name} does not fit: {what}", offset=node.at)
+                return ProfileError(f"push list {push_list.name} does not fit: {what}", offset=node.at)
         if len(nodes) != len(push_list.items):
             sizes = " or ".join([str(len(one.items)) for one in push_list.lists or [push_list]])
             counts = f"{sizes} items, {len(nodes)} values came"
-            raise ProfileError(f"push list {push_list.name} does not fit: {counts}", offset=self.at)
+            return ProfileError(f"push list {push_list.name} does not fit: {counts}", offset=self.at)
+        return None
+
+    def by_list(self, push_list: PushList, nodes: list[Node]) -> None:
+        """Layout e: the operator's list names the values."""
         self.sketch.name = push_list.name
+        pairs = list(zip(push_list.items, nodes, strict=True))
         scales = {
             item.obis.name: self.scaler_unit(node)
             for item, node in pairs
