@@ -53,9 +53,9 @@ def export(
     Exit 1 if a record could not be read: then the files lack it.
     """
     settings = settings_or_exit(config)
-    kafka_or_exit(settings)
     try:
         first, last = first_and_last(since, until)
+        kafka_or_exit(settings)
         codecs = load_codecs(schema_ids(settings))
         directory = asyncio.run(_directory(settings, codecs))
         if site not in directory.sites:
