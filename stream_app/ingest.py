@@ -95,16 +95,19 @@ class IngestStage:
         """Take a batch of telegrams."""
         outputs: list[Output] = []
         found: list[Found] = []
+        accepted = 0
         for record in records:
             received_at = state.feed(record.timestamp, now)
             try:
                 if reading := self._telegram(state, record, received_at, found):
                     outputs.append(reading)
+                    accepted += 1
             except MeterDataError as error:
                 self.tally[error.kind] += 1
                 outputs.append(reject(self._topics.rejects, record, error))
                 if event := state.alarms.refused(_name(record), error, received_at):
                     found.append(event)
+        self.tally["accepted"] += accepted
         return self._finish(state, outputs, found, now)
 
     def sweep(self, state: IngestState, now: int) -> list[Output]:
@@ -116,7 +119,9 @@ class IngestStage:
         for key in state.tour[-share:]:
             meter = state.meters[key]
             with suppress(MeterDataError):  # a plan that cannot be made is told by the meter's telegrams
-                plan = self._plan(state, meter, key, clock, found)
+                plan = meter.plan
+                if plan is None or plan.made_from is not self.knowledge:
+                    plan = self._new_plan(state, meter, key, clock, found)
                 found += meter_energy.sweep(meter.energy, plan.rules, clock)
                 if meter.energy.wide_dirty:
                     state.dirty[key] = meter
@@ -128,8 +133,10 @@ class IngestStage:
         key = record.key or b""
         headers = dict(record.headers)
         telegram = reread(record.value or b"", headers.get("link", b"auto").decode("ascii", "replace"))
-        title = _title(key, telegram.title)
         offset, meter = record.offset, state.meters.get(key)
+        plan, title = None if meter is None else meter.plan, telegram.title
+        if plan is None or title != plan.octets:
+            title = _title(key, title)
         if meter is None:
             self._check_partition(key, record.partition)
             meter = MeterState()  # kept only if the telegram is accepted: invented titles cost no memory
@@ -137,7 +144,8 @@ class IngestStage:
             return None  # done before a crash, on a broker without transactions
         clock = state.time(received_at)
         adopted: list[Found] = []
-        plan = self._plan(state, meter, key, clock, adopted)
+        if plan is None or plan.made_from is not self.knowledge:
+            plan = self._new_plan(state, meter, key, clock, adopted)
         opened = open_telegram(telegram.apdu, title, meter.trust, plan.policy, self.reader.read, clock)
         push, _, _, counter, _, verdict, newest = opened
         late = verdict is Verdict.LATE
@@ -148,24 +156,22 @@ class IngestStage:
         found += adopted
         found += _settle(meter, plan, shape, opened, at, clock)
         moved = meter.trust.accept(opened, clock)
-        if moved is not NOTHING_ELSE or drift_ms is not None or _is_odd(counter, newest):
+        odd = counter is not None and (counter > newest + COUNTER_JUMP or newest < COUNTER_NEAR_END <= counter)
+        if odd or moved is not NOTHING_ELSE or drift_ms is not None:
             found += self._news(state, plan, opened, measured, moved)
         meter.offset = offset
         if not late:
             meter.measured_at = at
         state.meters[key] = meter
         state.dirty[key] = meter
-        self.tally["accepted"] += 1
         return NEW_TUPLE(Output, (self._topics.readings, key, reading, at, None, ()))
 
-    def _plan(self, state: IngestState, meter: MeterState, key: bytes, clock: int, found: list[Found]) -> MeterPlan:
-        """The meter's plan. A new one may change what its quarters have to say."""
-        plan = meter.plan
-        if plan is None or plan.made_from is not self.knowledge:
-            plan = meter.plan = self.knowledge.plan(key.decode())
-            found += meter_energy.adopt(meter.energy, plan.rules, clock)
-            if key in state.meters:
-                state.dirty[key] = meter
+    def _new_plan(self, state: IngestState, meter: MeterState, key: bytes, clock: int, found: list[Found]) -> MeterPlan:
+        """A plan from what is known now. It may change what the meter's quarters have to say."""
+        plan = meter.plan = self.knowledge.plan(key.decode())
+        found += meter_energy.adopt(meter.energy, plan.rules, clock)
+        if key in state.meters:
+            state.dirty[key] = meter
         return plan
 
     def _news(
@@ -234,10 +240,6 @@ def _settle(meter: MeterState, plan: MeterPlan, shape: Shape, opened: Opened, at
     if not quarters:
         return events
     return [*events, *quarters, *supply.demand(quarters, at, plan.supply)]
-
-
-def _is_odd(counter: int | None, newest: int) -> bool:
-    return counter is not None and (counter > newest + COUNTER_JUMP or newest < COUNTER_NEAR_END <= counter)
 
 
 def _event(plan: MeterPlan, measured: Measured, kind: str, severity: Severity, detail: str) -> Event:

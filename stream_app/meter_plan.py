@@ -42,9 +42,9 @@ class Form(NamedTuple):
 
 
 class MeterPlan:
-    """One meter's plan."""
+    """One meter's plan; ``octets`` are those of its title."""
 
-    __slots__ = ("_form", "made_from", "points", "policy", "rules", "supply", "title")
+    __slots__ = ("_form", "made_from", "octets", "points", "policy", "rules", "supply", "title")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class MeterPlan:
     ) -> None:
         self.made_from = made_from
         self.title = title
+        self.octets = bytes.fromhex(title)
         self.policy = policy
         self.rules = rules
         self.points = points

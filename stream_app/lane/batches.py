@@ -62,4 +62,4 @@ def pack(
 
 def hashed_topics(outputs: Iterable[Output]) -> set[str]:
     """The topics that ``pack`` must know the number of partitions of."""
-    return {output.topic for output in outputs if isinstance(output.partition, bytes)}
+    return {topic for topic, _, _, _, partition, _ in outputs if partition.__class__ is bytes}
