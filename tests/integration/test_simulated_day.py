@@ -6,7 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -14,9 +14,10 @@ from stream_app import topology
 from stream_app.avro import Codec, load_codecs
 from stream_app.keys.store import open_store
 from stream_app.lane.batches import hash_of
-from stream_app.lane.stage import Headers, Output
+from stream_app.lane.stage import Output
 from stream_app.registry.files import read_folder
 from stream_app.registry.model import Directory
+from stream_app.reprocess import Frame
 from stream_app.settings import load_settings
 from tests.simulator.faults import Faults, Silence, Wire, disturbed
 from tests.simulator.fleet import Fleet, build
@@ -30,18 +31,6 @@ HOUR_MS = 60 * MINUTE_MS
 SPRING = 1_774_735_200_000  # 2026-03-28T22:00:00Z, three hours before an hour is left out
 AUTUMN = 1_792_879_200_000  # 2026-10-24T22:00:00Z, three hours before an hour comes again
 SUMMER = 1_782_000_000_000  # 2026-06-21T00:00:00Z
-
-
-class Record(NamedTuple):
-    """A consumed record."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
 
 
 class Line:
@@ -92,11 +81,11 @@ class Line:
                 if output.value is not None and output.topic in self._decode:
                     self.newest[output.key] = self._decode[output.topic].decode(output.value)
 
-    def _batches(self, outputs: Iterable[tuple[str, Any, int, Any, Any]]) -> dict[int, list[Record]]:
-        batches: defaultdict[int, list[Record]] = defaultdict(list)
+    def _batches(self, outputs: Iterable[tuple[str, Any, int, Any, Any]]) -> dict[int, list[Frame]]:
+        batches: defaultdict[int, list[Frame]] = defaultdict(list)
         for topic, key, timestamp, value, partition in outputs:
             number = partition if isinstance(partition, int) else hash_of(partition) % PARTITIONS
-            batches[number].append(Record(topic, number, self._offsets[topic, number], timestamp, key, value))
+            batches[number].append(Frame(topic, number, self._offsets[topic, number], timestamp, key, value))
             self._offsets[topic, number] += 1
         return batches
 

@@ -7,13 +7,14 @@ stands at the end, and says what the newest record of every key must be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from stream_app.avro import load_codecs
 from stream_app.balance import BalanceStage, BalanceState
 from stream_app.lane.stage import Output, Record
 from stream_app.records import Balance, Event, MeterQuarter, QuarterHour
 from stream_app.registry.model import Directory, Point, Site
+from stream_app.reprocess import Frame
 from stream_app.topics import Topics
 
 Q = 900_000
@@ -28,16 +29,6 @@ DECODERS: dict[str, Any] = {
     TOPICS.events: CODECS.events,
 }
 HOUSE = Site("house", "Europe/Zurich")
-
-
-class Input(NamedTuple):
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def title(number: int) -> str:
@@ -83,11 +74,11 @@ class World:
                 records.append(self.clock(0, T0 + item * Q))
             else:
                 value = CODECS.meter_quarters.encode(item)
-                records.append(Input(TOPICS.meter_quarters, 0, self.offset, self.now, item.site.encode(), value))
+                records.append(Frame(TOPICS.meter_quarters, 0, self.offset, self.now, item.site.encode(), value))
         return self.step(records)
 
-    def clock(self, source: int, at: int) -> Input:
-        return Input(TOPICS.meter_quarters, 0, self.offset, at, b"clock|%d" % source, None)
+    def clock(self, source: int, at: int) -> Frame:
+        return Frame(TOPICS.meter_quarters, 0, self.offset, at, b"clock|%d" % source, None)
 
     def step(self, records: Sequence[Record]) -> list[Any]:
         return self._note(self.stage.step(self.state, records, self.now))

@@ -6,7 +6,8 @@ from stream_app.energy.site import Part
 from stream_app.lane.batches import hash_of
 from stream_app.records import Balance, QuarterHour
 from stream_app.registry.model import Directory, Site
-from tests.stream_app.balance_world import HOUSE, T0, TOPICS, Input, Q, World, meter_quarter, point, title
+from stream_app.reprocess import Frame
+from tests.stream_app.balance_world import HOUSE, T0, TOPICS, Q, World, meter_quarter, point, title
 
 DAY = 96
 LATER = T0 + 10_000 * Q
@@ -30,7 +31,7 @@ def test_a_quarter_hour_is_published_at_once_and_the_balance_with_the_last_membe
 def test_outputs_carry_their_start_and_go_where_their_point_or_site_lives() -> None:
     world = World(ONE)
     value = world.stage._meter_quarters.encode(meter_quarter(1, 1, 5))
-    outputs = world.stage.step(world.state, [Input(TOPICS.meter_quarters, 0, 1, LATER, b"house", value)], LATER)
+    outputs = world.stage.step(world.state, [Frame(TOPICS.meter_quarters, 0, 1, LATER, b"house", value)], LATER)
 
     assert [
         (TOPICS.quarter_hours, b"P1|1.8.0|2026-03-28T00:15:00Z", b"P1", T0 + Q),
@@ -230,7 +231,7 @@ def test_a_quarter_with_something_missing_is_kept_longer() -> None:
 
 def test_what_cannot_be_read_is_an_alarm() -> None:
     world = World(ONE)
-    (event,) = world.step([Input(TOPICS.meter_quarters, 0, 7, T0, b"house", b"rubbish")])
+    (event,) = world.step([Frame(TOPICS.meter_quarters, 0, 7, T0, b"house", b"rubbish")])
 
     assert ("record.unreadable", "ALARM", "cip.meter-quarters.v1/0/7") == (event.type, event.severity, event.source)
 

@@ -20,9 +20,10 @@ from stream_app.registry.entries import directory_of, entries_of, parse
 from stream_app.registry.files import read_folder
 from stream_app.registry.model import Directory
 from stream_app.registry.rules import judge
+from stream_app.reprocess import Frame
 from stream_app.settings import Settings
 from stream_app.topology import build
-from tests.stream_app.balance_world import T0, Input, Q
+from tests.stream_app.balance_world import T0, Q
 from tests.stream_app.ingest_harness import Meter
 
 MINUTE = 60_000
@@ -81,7 +82,7 @@ class Line:
     def pass_on(self, outputs: Iterable[Output], now: int) -> None:
         outputs = list(outputs)
         records = [
-            Input(o.topic, 0, self.offset * 1000 + n, o.timestamp, o.key, o.value)
+            Frame(o.topic, 0, self.offset * 1000 + n, o.timestamp, o.key, o.value)
             for n, o in enumerate(outputs)
             if o.topic == self.topics.meter_quarters
         ]

@@ -19,9 +19,10 @@ from stream_app.commands.export import export
 from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Output
 from stream_app.registry.model import Directory, ValidationRule
+from stream_app.reprocess import Frame
 from stream_app.topics import Topics
 from tests.kafka_broker import KafkaBroker, unique
-from tests.stream_app.balance_world import CODECS, HOUSE, T0, Input, Q, meter_quarter, point, title
+from tests.stream_app.balance_world import CODECS, HOUSE, T0, Q, meter_quarter, point, title
 
 PARTITIONS = 3
 QUARTERS = 96  # T0 is midnight UTC, the site's local day begins an hour earlier
@@ -58,7 +59,7 @@ def day_of(names: Topics, amount: int) -> list[Output]:
     parts += [meter_quarter(3, n, 1, site="other") for n in range(3)]
     outputs: list[Output] = []
     for offset, part in enumerate([*(p._replace(amount=1) for p in parts[:9]), *parts]):
-        record = Input(names.meter_quarters, 0, offset, T0, b"", CODECS.meter_quarters.encode(part))
+        record = Frame(names.meter_quarters, 0, offset, T0, b"", CODECS.meter_quarters.encode(part))
         outputs += stage.step(state, [record], T0)
     outputs += stage.sweep(state, T0 + (QUARTERS + 2) * Q)
     return [output for output in outputs if output.topic != names.events]
