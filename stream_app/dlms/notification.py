@@ -13,13 +13,13 @@ from typing import Final
 
 from stream_app.dlms.axdr import OCTET_STRING, Cursor
 from stream_app.dlms.body import read_body
+from stream_app.dlms.cipher import DATA_NOTIFICATION
 from stream_app.dlms.clock import DATE_TIME_OCTETS, date_time
 from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import EncodingError, PlaintextError
 from stream_app.dlms.layout import Layouts, Push, Sketch, Template, template
 from stream_app.dlms.p1_objects import read_text
 
-DATA_NOTIFICATION: Final = 0x0F
 P1_START: Final = b"/"
 INVOKE_ID_END: Final = 5
 MAX_TEMPLATES: Final = 512  # 2 KB each
