@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from edge_agent.link.errors import MeterDataError
 from edge_agent.link.frame import Refused, Telegram
-from stream_app.dlms.cipher import read_header, unseal
-from stream_app.dlms.notification import DATA_NOTIFICATION, P1_START
+from stream_app.dlms.cipher import DATA_NOTIFICATION, read_header, unseal
+from stream_app.dlms.notification import P1_START
 from stream_app.explain.links import link_notes
 from stream_app.explain.notes import Note, rendered
 from stream_app.explain.pushes import apdu_notes, plaintext_notes
