@@ -20,7 +20,7 @@ NEVER: Final = 1 << 62
 LITRES: Final = {"m3": 3}  # volumes are counted in litres
 
 Step = tuple[int, int, int]  # place in the push (-1: nowhere), times, divided by
-Sampler = Callable[[Sequence[int]], Sequence[int | None]]
+Sampler = Callable[[Sequence[int]], tuple[int | None, ...]]
 
 
 class Limits(NamedTuple):
@@ -29,6 +29,21 @@ class Limits(NamedTuple):
     clock_tolerance_ms: int = 300_000
     rotation_grace_ms: int = 3_600_000
     grace_ms: int = 1_800_000
+
+
+class Shape:
+    """What is compiled once per layout and set of quantities, and shared by all meters of a kind.
+
+    ``sample`` picks the registers that make quarters, one per quantity, in Wh, varh or litres; None where there is
+    none. ``phases``: the voltages in it.
+    """
+
+    __slots__ = ("encoder", "phases", "sample")
+
+    def __init__(self, layout: Layout, quantities: tuple[str, ...]) -> None:
+        self.encoder = ReadingEncoder(layout.registers)
+        self.sample = _sampler([_step(layout, quantity) for quantity in quantities])
+        self.phases = tuple(_phases(layout))
 
 
 class Form(NamedTuple):
@@ -103,26 +118,11 @@ class MeterPlan:
         return form
 
 
-class Shape:
-    """What is compiled once per layout and set of quantities, and shared by all meters of a kind.
-
-    ``sample`` picks the registers that make quarters, one per quantity, in Wh, varh or litres; None where there is
-    none. ``phases``: the voltages in it.
-    """
-
-    __slots__ = ("encoder", "phases", "sample")
-
-    def __init__(self, layout: Layout, quantities: tuple[str, ...]) -> None:
-        self.encoder = ReadingEncoder(layout.registers)
-        self.sample = _sampler([_step(layout, quantity) for quantity in quantities])
-        self.phases = tuple(_phases(layout))
-
-
 def _sampler(steps: list[Step]) -> Sampler:
     """Registers that count as they are kept need only be picked."""
     if all(step == (step[0], 1, 1) and step[0] >= 0 for step in steps):
         return picker([at for at, _, _ in steps])
-    return lambda values: [None if at < 0 else values[at] * up // down for at, up, down in steps]
+    return lambda values: tuple([None if at < 0 else values[at] * up // down for at, up, down in steps])
 
 
 def _step(layout: Layout, quantity: str) -> Step:

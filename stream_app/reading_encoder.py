@@ -170,11 +170,11 @@ def assign_slots(registers: Sequence[Register]) -> list[Slot]:
     return slots
 
 
-def picker(places: Sequence[int]) -> Callable[[Sequence[int]], Sequence[int]]:
+def picker(places: Sequence[int]) -> Callable[[Sequence[int]], tuple[int, ...]]:
     """What takes the items at these places out of a sequence."""
     if len(places) > 1:
         return itemgetter(*places)
-    return lambda values: [values[at] for at in places]
+    return lambda values: tuple([values[at] for at in places])
 
 
 class ReadingEncoder:

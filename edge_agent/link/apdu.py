@@ -7,6 +7,7 @@ ends where the line falls silent, because nothing but the whole decoder knows wh
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from edge_agent.link import gbt
 from edge_agent.link.errors import LinkError, ReassemblyError
@@ -18,7 +19,7 @@ GLO_OR_DED = frozenset(range(0xC8, 0xD8))  # service-specific ciphering: no titl
 TAGS = frozenset((NOTIFICATION, *range(0xC0, 0xE1)))
 
 # Title of 0 or 8 bytes (one maker repeats the length in it), BER length, security control that names a protection.
-SEALED = (
+SEALED: Final[bytes] = (
     rb"(?:\x00|\x08.{8}|\x09\x08.{8})"
     rb"(?:([\x05-\x7f])|\x81(.)|\x82(..)|\x83\x00(..))"
     rb"[\x10-\x12\x20-\x22\x30-\x32\x50-\x52\x60-\x62\x70-\x72\x90-\x92\xa0-\xa2\xb0-\xb2\xd0-\xd2\xe0-\xe2\xf0-\xf2]"

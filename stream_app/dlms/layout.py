@@ -9,6 +9,7 @@ reader has approved; anything that does not fill one goes back to it, so correct
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -23,6 +24,7 @@ CODE_OCTETS: Final = 6
 OPEN_ZONE: Final = b"\x80\x00\xff"  # deviation and status unspecified
 
 Gap = tuple[int, int, str]  # start, end; struct format where it is read as a number or an id
+Place = tuple[int, int]  # start, end
 
 
 class Register(NamedTuple):
@@ -93,9 +95,9 @@ class Sketch:
         self.registers: list[Register] = []
         self.strings: list[Gap] = []
         self.ids: list[IdObject] = []
-        self.times: dict[str, slice] = {}  # header, clock, date, time
+        self.times: dict[str, Place] = {}  # header, clock, date, time
         self.captures: list[str] = []
-        self.captured: list[slice] = []
+        self.captured: list[Place] = []
 
     def register(self, node: Node, register: Register) -> None:
         """An integer to be read."""
@@ -114,12 +116,12 @@ class Sketch:
     def capture(self, node: Node, obis: str) -> None:
         """The own capture time of a sub-meter's register."""
         self.captures.append(obis)
-        self.captured.append(slice(node.start, node.end))
+        self.captured.append((node.start, node.end))
         self.skip(node.start, node.end)
 
     def time(self, what: str, start: int, end: int) -> None:
         """A time or part of it; the first of its kind counts."""
-        self.times.setdefault(what, slice(start, end))
+        self.times.setdefault(what, (start, end))
         self.skip(start, end)
 
     def ignore(self, node: Node) -> None:
@@ -154,23 +156,23 @@ def template(data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> 
     numbers, ids = _picture(size, sketch.numbers).unpack, _picture(size, sketch.strings).unpack
     tags, gaps = _longest_run(sketch.gaps)
     constants = _complement(size, gaps).unpack
-    expected, expected_tags = constants(data), data[tags]
-    header, clock, captures = sketch.times.get("header"), sketch.times.get("clock"), sketch.captured
-    date, hour = sketch.times.get("date"), sketch.times.get("time")
+    expected, expected_tags = constants(data), tags(data)
+    header, clock, date, hour = [_cutter(sketch.times.get(what)) for what in ("header", "clock", "date", "time")]
+    captures = [itemgetter(slice(*place)) for place in sketch.captured]
 
     def fill(data: bytes) -> Push | None:
-        if constants(data) != expected or data[tags] != expected_tags:
+        if constants(data) != expected or tags(data) != expected_tags:
             return None
-        sent = None if header is None else data[header]
+        sent = None if header is None else header(data)
         time = None if sent is None else date_time(sent, zone)
         payload_clock = None
         if clock is not None:
-            payload_clock = time if data[clock] == sent else date_time(data[clock], zone)
+            payload_clock = time if clock(data) == sent else date_time(clock(data), zone)
         if time is None:
             time = payload_clock
             if time is None and date is not None and hour is not None:
-                time = date_time(data[date] + data[hour] + OPEN_ZONE, zone)
-        captured = tuple([capture_time(data[at], zone) for at in captures]) if captures else ()
+                time = date_time(date(data) + hour(data) + OPEN_ZONE, zone)
+        captured = tuple([capture_time(cut(data), zone) for cut in captures]) if captures else ()
         return NEW_TUPLE(Push, (layout, numbers(data), ids(data), time, payload_clock, captured))
 
     return fill
@@ -203,9 +205,13 @@ def _picture(size: int, gaps: list[Gap]) -> Struct:
     return Struct("".join(parts))
 
 
-def _longest_run(gaps: list[Gap]) -> tuple[slice, list[Gap]]:
-    """Most values of a push are of one type, its tag alone between them: the tags' place, and the gaps with that run
-    as one, which is compared in one slice instead of an octet at a time.
+def _cutter(place: Place | None) -> Callable[[bytes], bytes] | None:
+    return None if place is None else itemgetter(slice(*place))
+
+
+def _longest_run(gaps: list[Gap]) -> tuple[Callable[[bytes], bytes], list[Gap]]:
+    """Most values of a push are of one type, its tag alone between them: what cuts out the tags, and the gaps with that
+    run as one, which is compared in one slice instead of an octet at a time.
     """
     first, last, start, before, size = 0, 0, 0, 0, 0
     for at, (begin, end, _) in enumerate(gaps):
@@ -215,7 +221,7 @@ def _longest_run(gaps: list[Gap]) -> tuple[slice, list[Gap]]:
             first, last = start, at
         before = end
     begin, end, _ = gaps[first]
-    tags = slice(end, gaps[last][0], end - begin + 1)
+    tags = itemgetter(slice(end, gaps[last][0], end - begin + 1))
     return tags, [*gaps[:first], (begin, gaps[last][1], ""), *gaps[last + 1 :]]
 
 

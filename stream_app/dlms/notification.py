@@ -81,10 +81,11 @@ def check_times(plaintext: bytes, sketch: Sketch) -> None:
     """Raises ``EncodingError`` with the place of a clock in the body that cannot be."""
     place = sketch.times.get("clock")
     if place is not None:
+        start, end = place
         try:
-            date_time(plaintext[place], None)
+            date_time(plaintext[start:end], None)
         except EncodingError as error:
-            raise EncodingError(error.reason, offset=place.start) from error
+            raise EncodingError(error.reason, offset=start) from error
 
 
 def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:

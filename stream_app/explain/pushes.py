@@ -125,7 +125,9 @@ def _time(octets: bytes) -> str:
 def _meanings(plaintext: bytes, sketch: Sketch) -> dict[int, str]:
     """What the careful reader made of the octets at these places."""
     found = {
-        place.start: f"{what}: {_time(plaintext[place])}" for what, place in sketch.times.items() if what == "clock"
+        start: f"{what}: {_time(plaintext[start:end])}"
+        for what, (start, end) in sketch.times.items()
+        if what == "clock"
     }
     for (start, end, code), register in zip(sketch.numbers, sketch.registers, strict=True):
         raw = int.from_bytes(plaintext[start:end], "big", signed=code.islower())
@@ -133,6 +135,6 @@ def _meanings(plaintext: bytes, sketch: Sketch) -> dict[int, str]:
         found[start] = f"register {register.obis} = {raw} {scale}"
     for (start, end, _), one in zip(sketch.strings, sketch.ids, strict=True):
         found[start] = f"id {one.obis} = {text(plaintext[start:end])!r}"
-    for place, name in zip(sketch.captured, sketch.captures, strict=True):
-        found[place.start] = f"capture time of {name}: {_time(plaintext[place])}"
+    for (start, end), name in zip(sketch.captured, sketch.captures, strict=True):
+        found[start] = f"capture time of {name}: {_time(plaintext[start:end])}"
     return found

@@ -19,12 +19,14 @@ from stream_app.dlms.errors import (
     ReplayError,
     UnknownKeyError,
 )
+from stream_app.dlms.layout import Layout, Push
 from stream_app.keys.ring import HeldKey, KeyRing
 from stream_app.replay import Verdict
 from stream_app.trust import NOTHING_ELSE, Moved, Policy, Trust, open_telegram
 
 TITLE = bytes.fromhex("4C475A1030A1B2C3")
 PLAIN = b"\x0f\x00\x00\x00\x01\x00\x02\x00"
+PUSH = Push(Layout(None, (), (), ()), (1,), (), None, None, ())
 GRACE = 3_600_000
 NO_PROFILE = Profile(None, None, None)
 KEYS = {
@@ -46,10 +48,10 @@ def seal(counter: int, control: int = 0x30, version: int = 1, title: bytes = TIT
     return b"\xdb" + bytes([len(title)]) + title + bytes([len(content)]) + content
 
 
-def read(plaintext: bytes, profile: Profile) -> Any:
+def read(plaintext: bytes, profile: Profile) -> Push:
     if plaintext != PLAIN:
         raise PlaintextError("no push", offset=0)
-    return plaintext
+    return PUSH
 
 
 def policy(*versions: int, security: Any = "encrypted", strict: bool = False) -> Policy:
@@ -74,7 +76,7 @@ class Meter:
 def test_an_honest_telegram_is_opened_once(control: int) -> None:
     meter = Meter(1)
 
-    assert PLAIN == meter.offer(seal(7, control)).push
+    assert PUSH == meter.offer(seal(7, control)).push
     with pytest.raises(ReplayError, match=Verdict.SAME_TELEGRAM.value):
         meter.offer(seal(7, control))
 
@@ -102,7 +104,7 @@ def test_an_attack_has_its_name_and_moves_nothing(forgery: str) -> None:
     with pytest.raises(refusal):
         meter.offer(make())
     assert before == meter.trust.pack()
-    assert PLAIN == meter.offer(seal(6)).push
+    assert PUSH == meter.offer(seal(6)).push
 
 
 def test_a_meter_without_keys_is_unknown() -> None:
@@ -152,7 +154,7 @@ def test_the_replaced_key_opens_telegrams_in_flight_for_the_grace_period_only() 
     meter.offer(seal(900), clock=0)
     meter.offer(seal(1, version=2), clock=1000)
 
-    assert PLAIN == meter.offer(seal(901), clock=1000 + GRACE).push
+    assert PUSH == meter.offer(seal(901), clock=1000 + GRACE).push
     with pytest.raises(AuthenticationError):
         meter.offer(seal(902), clock=1001 + GRACE)
 
@@ -198,7 +200,7 @@ def test_an_empty_title_takes_the_one_of_the_port() -> None:
     inner = seal(4)
     untitled = b"\xdb\x00" + inner[10:]
 
-    assert PLAIN == Meter(1).offer(untitled).push
+    assert PUSH == Meter(1).offer(untitled).push
 
 
 def test_trust_packed_and_unpacked_refuses_the_same_counters() -> None:
@@ -211,5 +213,5 @@ def test_trust_packed_and_unpacked_refuses_the_same_counters() -> None:
     for telegram in (seal(5), seal(9), seal(3, version=2)):
         with pytest.raises(ReplayError):
             meter.offer(telegram)
-    assert PLAIN == meter.offer(seal(7)).push
+    assert PUSH == meter.offer(seal(7)).push
     assert end == 1 + len(meter.trust.pack()) - 8  # the hole at 7 made one more range
