@@ -2,6 +2,8 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 READY := .venv/ready
+COMPILED := .venv/compiled
+RUN := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python
 
 .PHONY: help demo test check quick kafka bench bench-decode fuzz chaos oracle-year lock
 
@@ -14,11 +16,18 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(READY)
 
+# What the image ships: the same packages, their pure rooms compiled where there is a C compiler.
+$(COMPILED)/ready: $(READY) deploy/compile.py $(shell find edge_agent stream_app schemas -name '__pycache__' -prune -o -type f -print)
+	rm -rf $(COMPILED)
+	$(BIN)/python -m deploy.compile $(COMPILED) --if-possible
+	touch $@
+
 demo: $(READY) ## the whole line on an embedded broker; FOR=60 ends by itself, KAFKA=host:port takes a real broker
 	$(BIN)/python -m tests.demo $(if $(FOR),--for $(FOR)) $(if $(KAFKA),--kafka $(KAFKA))
 
-test: check ## everything, the real Kafka included
-	$(BIN)/pytest
+test: check $(COMPILED)/ready ## everything, the real Kafka included, on the code as it ships
+	$(RUN) -m pytest -o pythonpath=
+	$(BIN)/pytest -m interpreted
 
 quick: $(READY) ## the tests that need no Kafka and no patience
 	$(BIN)/pytest -m 'not kafka and not slow'
@@ -32,20 +41,20 @@ check: $(READY) ## style, types and import rules
 kafka: $(READY) ## a real Apache Kafka on 127.0.0.1:9092, for development
 	$(BIN)/python -m deploy.kafka
 
-bench: $(READY) ## µs of worker CPU per telegram on a real Kafka, beside its peers
-	$(BIN)/python -m tests.bench
+bench: $(COMPILED)/ready ## µs of worker CPU per telegram on a real Kafka, beside its peers
+	$(RUN) -m tests.bench
 
-bench-decode: $(READY) ## bytes to named integers, beside dlms-cosem and Gurux
-	$(BIN)/python -m tests.bench.decode
+bench-decode: $(COMPILED)/ready ## bytes to named integers, beside dlms-cosem and Gurux
+	$(RUN) -m tests.bench.decode
 
-fuzz: $(READY) ## mutated telegrams for MINUTES (1)
-	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),1)
+fuzz: $(COMPILED)/ready ## mutated telegrams for MINUTES (1)
+	$(RUN) -m tests.fuzz --minutes $(or $(MINUTES),1)
 
-chaos: $(READY) ## torment workers on a real Kafka for SECONDS (120)
-	$(BIN)/python -m tests.faults.chaos --seconds $(or $(SECONDS),120)
+chaos: $(COMPILED)/ready ## torment workers on a real Kafka for SECONDS (120)
+	$(RUN) -m tests.faults.chaos --seconds $(or $(SECONDS),120)
 
-oracle-year: $(READY) ## a simulated year of 30 meters against the oracle
-	$(BIN)/python -m tests.oracle.year
+oracle-year: $(COMPILED)/ready ## a simulated year of 30 meters against the oracle
+	$(RUN) -m tests.oracle.year
 
 lock: ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock

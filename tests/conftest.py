@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bench.core import COMPILED
 from tests.kafka_broker import KafkaBroker, run_broker
+
+NOT_HERE = pytest.mark.skip(reason="the modules under test are compiled")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What can only be seen in the interpreter is looked at there."""
+    for item in items:
+        if COMPILED and item.get_closest_marker("interpreted"):
+            item.add_marker(NOT_HERE)
 
 
 @pytest.fixture(scope="session")

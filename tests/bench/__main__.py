@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.core import CORE
 from tests.bench.load import PARTITIONS, PUSH_SECONDS, START, ZONE, Meter, Telegram, make_meters, make_telegrams
 from tests.bench.stages import HEADERS, time_stages
 from tests.integration.line.stack import Running, Stack, stack, wait_until
@@ -143,7 +144,9 @@ def _python(module: str, *arguments: str, **environment: str) -> None:
 
 def _print(console: Console, figures: dict[str, float], alone: dict[str, float], meters: int) -> None:
     own = next(iter(figures.values()))
-    table = Table("on a real Kafka", "µs CPU per telegram", "ratio", title=f"{meters} meters, 28 objects, tag verified")
+    table = Table(
+        "on a real Kafka", "µs CPU per telegram", "ratio", title=f"{CORE}, {meters} meters, 28 objects, tag verified"
+    )
     for name, value in figures.items():
         table.add_row(name, f"{value:.1f}", f"{value / own:.2f}")
     console.print(table)

@@ -29,6 +29,7 @@ from edge_agent.link.telegram import reread
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys, read_header, unseal
 from stream_app.dlms.layout import Push
 from stream_app.dlms.notification import Reader
+from tests.bench.core import CORE
 from tests.simulator.cipher import Cipher
 from tests.simulator.framing import AM550_ADDRESS, LLC, e450, hdlc_frame
 from tests.stream_app.dlms.telegrams import profile_of, telegrams
@@ -136,7 +137,7 @@ def main() -> None:
         figures = best(contestants, telegram)
         tag = "with a tag" if control & 0x10 else "no tag"
         table = Table(
-            "28 objects, " + f"security control {control:02X}, {tag}", "µs of CPU", "÷ warm", "÷ cold", box=None
+            f"{CORE}, 28 objects, security control {control:02X}, {tag}", "µs of CPU", "÷ warm", "÷ cold", box=None
         )
         for name, figure in figures.items():
             ratios = [f"{figure / figures[one]:.0f}" if name not in (WARM, COLD) else "" for one in (WARM, COLD)]

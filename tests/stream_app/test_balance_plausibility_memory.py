@@ -51,6 +51,7 @@ def test_what_nothing_refers_to_any_more_leaves() -> None:
     assert blocks_after(33, flag) == blocks_after(45, flag) < 4 * 33
 
 
+@pytest.mark.interpreted
 def test_many_sites_take_new_rules_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream_app.balance.ADOPTED", 5)
     names = ["a", "b", "c", "d"]
@@ -65,6 +66,7 @@ def test_many_sites_take_new_rules_in_portions(monkeypatch: pytest.MonkeyPatch) 
     assert [{"a", "b"}, {"c", "d"}, set()] == portions
 
 
+@pytest.mark.interpreted
 def test_comparing_weeks_back_unpacks_a_block_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     original = Originals._read

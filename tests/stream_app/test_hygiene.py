@@ -104,6 +104,7 @@ def said(outputs: list[Output]) -> Iterator[str | bytes]:
         yield from (name.encode() + b"=" + value for name, value in output.headers)
 
 
+@pytest.mark.interpreted
 def test_stage_one_tells_no_key_and_no_plaintext(monkeypatch: pytest.MonkeyPatch) -> None:
     raised: list[str] = []
     plaintexts: set[bytes] = set()  # the nonsense under a wrong key among them

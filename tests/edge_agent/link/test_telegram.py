@@ -111,6 +111,7 @@ def test_both_ways_agree_on_vectors_and_mutated_ones(vector: Vector, data: st.Da
     assert outcome(bytes(capture), link, "careful") == outcome(bytes(capture), link, "short")
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize(
     "name",
     [

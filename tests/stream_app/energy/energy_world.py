@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 
 from stream_app.energy.meter_energy import MeterEnergy, MeterRules, Sample, adopt, advance, rules_for, sweep
@@ -15,6 +16,11 @@ HOUR = 3_600_000
 DAY = 86_400_000
 MONDAY = 1_772_409_600_000  # 2026-03-02T00:00:00Z
 CONSUMER = Point("AT0010000000000000000000000000001", TITLE, "home", MONDAY - 30 * DAY, role="consumer")
+
+
+def fields(kind: type) -> list[str]:
+    """The attributes of a class with slots, compiled or not."""
+    return [name for name, one in vars(kind).items() if inspect.isdatadescriptor(one)]
 
 
 class World:

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from stream_app.energy.settling import MAX_GAPS, MAX_WAITING
+from stream_app.energy.timeline import Register
 from stream_app.registry.model import Meter
-from tests.stream_app.energy.energy_world import CONSUMER, DAY, HOUR, MINUTE, MONDAY, QUARTER, TITLE, World
+from tests.stream_app.energy.energy_world import CONSUMER, DAY, HOUR, MINUTE, MONDAY, QUARTER, TITLE, World, fields
 
 GRACE = 30 * MINUTE
 
@@ -118,7 +119,7 @@ def test_memory_is_what_the_changelog_holds_and_little_more() -> None:
     energy = world.energy
     objects: list[object] = [energy, energy.registers]
     for register in energy.registers:
-        slots = [getattr(register, name) for name in register.__slots__]
+        slots = [getattr(register, name) for name in fields(Register)]
         objects += [register, *(s for s in slots if isinstance(s, bytes) or (isinstance(s, int) and s > 256))]
 
     assert sum(map(sys.getsizeof, objects)) <= 1200

@@ -7,6 +7,7 @@ from stream_app.energy.site import Part, Quarter, Rows
 from stream_app.energy.site_memory import FOLD_AFTER_MS, SiteMemory
 from stream_app.registry.model import Member, Site
 from tests.stream_app.balance_world import T0, Q, point, title
+from tests.stream_app.energy.energy_world import fields
 
 DAY = 96
 ROWS = Rows(
@@ -43,7 +44,7 @@ def again(changelog: dict[bytes, bytes]) -> SiteMemory:
 
 
 def contents(quarter: Quarter) -> tuple[object, ...]:
-    return tuple(getattr(quarter, name) for name in Quarter.__slots__)
+    return tuple(getattr(quarter, name) for name in fields(Quarter))
 
 
 def test_everything_of_a_site_comes_back() -> None:
