@@ -10,17 +10,19 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from zlib import crc32
 
 from edge_agent.link.telegram import reread
 from stream_app.avro import load_codecs
 from stream_app.commands.worker import GARBAGE
-from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys, read_header, unseal
+from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys, Sealed, read_header, unseal
 from stream_app.ingest import IngestStage
 from stream_app.keys.ring import KeyRing
 from stream_app.lane.stage import Headers
 from stream_app.meter_plan import Knowledge, Limits
 from stream_app.registry.model import Directory, Point, Site
 from stream_app.registry.model import Meter as RegisteredMeter
+from stream_app.replay import ReplayGuard, Verdict
 from stream_app.topics import Topics
 from tests.bench.load import PUSH_SECONDS, START, ZONE, Meter, Telegram
 
@@ -85,9 +87,12 @@ def time_stages(meters: Sequence[Meter], telegrams: Sequence[Telegram]) -> dict[
     profile = plan.policy.profile
     pushes = [stage.reader.read(p, profile) for p in plain]
     encoder, prefix = knowledge.shape(pushes[0].layout, plan.rules.quantities).encoder, bytes(100)
+    guards = {t.title: ReplayGuard() for t in rest}
+    judged = zip(rest, sealed, apdus, strict=True)
     alone: dict[str, tuple[Callable[[Any], object], Sequence[Any]]] = {
         "link: five blocks to one telegram": (lambda t: reread(t.captured, "hdlc"), rest),
         "cipher: header, tag, plaintext": (_open, list(zip(apdus, keys, strict=True))),
+        "replay guard: fingerprint, judge, move": (_guard, [(guards[t.title], s, a) for t, s, a in judged]),
         "push: remembered layout": (lambda p: stage.reader.read(p, profile), plain),
         "Avro: the reading": (lambda p: encoder.encode(prefix, 9999, now, now, False, 0, 9999, p.values), pushes),
     }
@@ -107,6 +112,14 @@ def _each(step: Callable[[Any], object], items: Sequence[Any]) -> float:
     for item in items:
         step(item)
     return (time.process_time() - began) / len(items) * 1e6
+
+
+def _guard(one: tuple[ReplayGuard, Sealed | None, bytes]) -> None:
+    guard, sealed, apdu = one
+    assert sealed
+    fingerprint = crc32(apdu)
+    assert guard.judge(sealed.frame_counter, fingerprint) is Verdict.NEW
+    guard.accept(sealed.frame_counter, fingerprint)
 
 
 def _open(one: tuple[bytes, MeterKeys]) -> bytes:

@@ -2,7 +2,7 @@
 
 Re-read, verify, decrypt, decode, compare the counter, keep the counter in a table, write the reading in Avro: with the
 same functions as the line, so that the difference is the way through Faust. It settles no quarters and is not exactly
-once. Everything comes in environment variables: BOOTSTRAP, SOURCE, TARGET, COUNT, KEYS, RESULT, DATA.
+once. Everything comes in environment variables: BOOTSTRAP, SOURCE, TARGET, COUNT, KEYS, RESULT, DATA, GROUP.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SOURCE, TARGET, COUNT = os.environ["SOURCE"], os.environ["TARGET"], int(os.envir
 def make_app() -> faust.App:
     """The agent, its table and its output, tuned as far as settings go."""
     app = faust.App(
-        f"{SOURCE}-stock",
+        os.environ["GROUP"],
         broker="kafka://" + os.environ["BOOTSTRAP"],
         store="memory://",
         datadir=os.environ["DATA"],
