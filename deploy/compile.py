@@ -50,7 +50,7 @@ def main() -> int:
         print("no C compiler with Python's headers here: the core stays interpreted", file=sys.stderr)
         return 0
     done = subprocess.run(
-        [sys.executable, "-m", "mypyc", *FLAGS, *_modules(options.folder)],
+        [sys.executable, "-m", "mypyc", *FLAGS, *modules(options.folder)],
         cwd=options.folder,
         env=os.environ | OPTIMIZE,
         stdout=subprocess.PIPE,
@@ -68,7 +68,8 @@ def _can_compile() -> bool:
     return bool(shutil.which(compiler)) and (Path(sysconfig.get_path("include")) / "Python.h").exists()
 
 
-def _modules(folder: Path) -> list[str]:
+def modules(folder: Path) -> list[str]:
+    """What is compiled, relative to the folder that holds the packages."""
     rooms = [path for room in ROOMS for path in (folder / room).glob("*.py") if path.name not in LEFT]
     alone = [folder / "stream_app" / f"{module}.py" for module in MODULES]
     return sorted(str(path.relative_to(folder)) for path in rooms + alone)
