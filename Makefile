@@ -5,7 +5,7 @@ READY := .venv/ready
 COMPILED := .venv/compiled
 RUN := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python
 
-.PHONY: help demo test check quick kafka bench bench-decode fuzz chaos oracle-year lock
+.PHONY: help demo test test-kafka test-rest check quick kafka bench bench-decode fuzz chaos oracle-year lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -25,8 +25,13 @@ $(COMPILED)/ready: $(READY) deploy/compile.py $(shell find edge_agent stream_app
 demo: $(READY) ## the whole line on an embedded broker; FOR=60 ends by itself, KAFKA=host:port takes a real broker
 	$(BIN)/python -m tests.demo $(if $(FOR),--for $(FOR)) $(if $(KAFKA),--kafka $(KAFKA))
 
-test: check $(COMPILED)/ready ## everything, the real Kafka included, on the code as it ships
-	$(RUN) -m pytest -o pythonpath=
+test: check test-kafka test-rest ## everything, the real Kafka included, on the code as it ships; -j2 takes two cores
+
+test-kafka: $(COMPILED)/ready
+	$(RUN) -m pytest -o pythonpath= -m kafka
+
+test-rest: $(COMPILED)/ready
+	$(RUN) -m pytest -o pythonpath= -m 'not kafka'
 	$(BIN)/pytest -m interpreted
 
 quick: $(READY) ## the tests that need no Kafka and no patience
@@ -47,8 +52,8 @@ bench: $(COMPILED)/ready ## µs of worker CPU per telegram on a real Kafka, besi
 bench-decode: $(COMPILED)/ready ## bytes to named integers, beside dlms-cosem and Gurux
 	$(RUN) -m tests.bench.decode
 
-fuzz: $(COMPILED)/ready ## mutated telegrams for MINUTES (1)
-	$(RUN) -m tests.fuzz --minutes $(or $(MINUTES),1)
+fuzz: $(READY) ## mutated telegrams for MINUTES (1); guided by coverage, which only the interpreter can tell
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),1)
 
 chaos: $(COMPILED)/ready ## torment workers on a real Kafka for SECONDS (120)
 	$(RUN) -m tests.faults.chaos --seconds $(or $(SECONDS),120)
