@@ -3,7 +3,7 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 READY := .venv/ready
 COMPILED := .venv/compiled
-RUN := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python
+RUN := PYTHONSAFEPATH=1 PYTHONPATH='$(CURDIR)/$(COMPILED):$(CURDIR)' $(BIN)/python
 
 .PHONY: help demo test test-kafka test-rest check quick kafka bench bench-decode fuzz chaos oracle-year lock
 
