@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from stream_app.dlms.cipher import ENCRYPTED
@@ -11,7 +12,7 @@ from stream_app.dlms.layout import Layout
 from stream_app.energy import supply
 from stream_app.energy.meter_energy import MeterRules, rules_for
 from stream_app.keys.ring import KeyRing
-from stream_app.reading_encoder import ReadingEncoder, picker, reading_prefix
+from stream_app.reading_encoder import ReadingEncoder, reading_prefix
 from stream_app.registry.model import Directory, Meter, Point
 from stream_app.trust import Opened, Policy
 
@@ -121,7 +122,8 @@ class MeterPlan:
 def _sampler(steps: list[Step]) -> Sampler:
     """Registers that count as they are kept need only be picked."""
     if all(step == (step[0], 1, 1) and step[0] >= 0 for step in steps):
-        return picker([at for at, _, _ in steps])
+        places = [at for at, _, _ in steps]
+        return itemgetter(*places) if len(places) > 1 else lambda values: tuple([values[at] for at in places])
     return lambda values: tuple([None if at < 0 else values[at] * up // down for at, up, down in steps])
 
 

@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 
 from stream_app.avro import load_codecs
 from stream_app.reading_columns import COLUMNS
-from stream_app.reading_encoder import (
-    CACHED,
-    ReadingEncoder,
-    assign_slots,
-    encode_long,
-    reading_prefix,
-    scaled,
-)
+from stream_app.reading_encoder import ReadingEncoder, assign_slots, encode_long, reading_prefix
 from stream_app.records import OtherValue, Reading
 
 CODEC = load_codecs().readings
@@ -176,10 +169,3 @@ def test_a_finer_scale_than_the_column_keeps_its_digits_in_other() -> None:
     )
 
     assert [(None, 1), ("voltage_l1_mv", 100), (None, 1)] == slots
-
-
-def test_the_table_of_a_factor_is_bounded_and_right() -> None:
-    table = scaled(7)
-
-    assert all(encode_long(7 * number) == table[number] for number in range(CACHED + 10))
-    assert len(table) <= CACHED
