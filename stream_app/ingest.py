@@ -22,7 +22,7 @@ from stream_app.dlms.notification import Reader
 from stream_app.energy import meter_energy, supply
 from stream_app.energy.meter_energy import Sample
 from stream_app.lane.batches import hash_of
-from stream_app.lane.stage import Output, Record
+from stream_app.lane.stage import Headers, Output, Record
 from stream_app.meter import CLOCK_KEY, WIDE, IngestState, MeterState
 from stream_app.meter_plan import Knowledge, MeterPlan, Shape
 from stream_app.meter_time import Measured, decide
@@ -131,8 +131,8 @@ class IngestStage:
     def _telegram(self, state: IngestState, record: Record, received_at: int, found: list[Found]) -> Output | None:
         """One telegram from link bytes to reading. Whatever is raised, nothing has moved."""
         key = record.key or b""
-        headers = dict(record.headers)
-        telegram = reread(record.value or b"", headers.get("link", b"auto").decode("ascii", "replace"))
+        edge, port, link = _gateway(record.headers)
+        telegram = reread(record.value or b"", link.decode("ascii", "replace"))
         offset, meter = record.offset, state.meters.get(key)
         plan, title = None if meter is None else meter.plan, telegram.title
         if plan is None or title != plan.octets:
@@ -151,7 +151,7 @@ class IngestStage:
         late = verdict is Verdict.LATE
         measured = decide(push.time, received_at, self._tolerance_ms, meter.measured_at, late)
         at, from_gateway, status, drift_ms = measured
-        _, _, _, prefix, shape = plan.form(self._header, record.partition, headers, opened, at)
+        _, _, _, prefix, shape = plan.form(self._header, record.partition, edge, port, opened, at)
         reading = shape.encoder.encode(prefix, offset, at, received_at, from_gateway, status, counter, push.values)
         found += adopted
         found += _settle(meter, plan, shape, opened, at, clock)
@@ -223,6 +223,19 @@ class IngestStage:
         home = hash_of(key) % self._partitions
         if home != partition:
             raise MisroutedError(f"in partition {partition}, but its key belongs to partition {home}")
+
+
+def _gateway(headers: Headers) -> tuple[bytes | None, bytes | None, bytes]:
+    """Edge id, port and link kind. A loop over six headers takes half the time of a ``dict``."""
+    edge = port = link = None
+    for name, value in headers:
+        if name == "edge-id":
+            edge = value
+        elif name == "port":
+            port = value
+        elif name == "link":
+            link = value
+    return edge, port, link or b"auto"
 
 
 def _settle(meter: MeterState, plan: MeterPlan, shape: Shape, opened: Opened, at: int, clock: int) -> Sequence[Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -88,10 +88,12 @@ class MeterPlan:
         valid = [p for p in self.points if p.valid_from <= at and (p.valid_to is None or at < p.valid_to)]
         return min(valid, key=lambda point: point.role == "producer", default=None)
 
-    def form(self, header: bytes, partition: int, headers: Mapping[str, bytes], opened: Opened, at: int) -> Form:
+    def form(
+        self, header: bytes, partition: int, edge: bytes | None, port: bytes | None, opened: Opened, at: int
+    ) -> Form:
         """The form of the last reading, or another one where gateway, key, list, id or metering point have changed."""
         push, key, control, _, _, _, _ = opened
-        edge, port, form = headers.get("edge-id"), headers.get("port"), self._form
+        form = self._form
         made_of = (edge, port, control, key, push.layout, push.id_octets)
         if form is not None and form[0] == made_of and form[1] <= at < form[2]:
             return form

@@ -11,14 +11,14 @@ from aiokafka.partitioner import murmur2
 from stream_app.lane.stage import Output
 
 Target = tuple[str, int]
-NO_HEADERS: list[tuple[str, bytes]] = []
+NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class Batch(Protocol):
     """What is used of aiokafka's ``BatchBuilder``."""
 
     def append(
-        self, *, timestamp: int, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+        self, *, timestamp: int, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
     ) -> object | None:
         """Take a record (timestamp in milliseconds), or None when it no longer fits. The first one always fits."""
 

@@ -79,7 +79,7 @@ def decoded(outputs: Iterable[Output], topic: str) -> list[Any]:
     }.get(topic)
     found = [output for output in outputs if output.topic == topic and output.value is not None]
     if codec is None:
-        return [{name: value.decode() for name, value in output.headers} for output in found]
+        return [{name: (value or b"").decode() for name, value in output.headers} for output in found]
     return [codec.decode(output.value) for output in found]
 
 

@@ -101,7 +101,7 @@ def said(outputs: list[Output]) -> Iterator[str | bytes]:
     for output in outputs:
         yield output.key or b""
         yield b"" if output.topic == TOPICS.rejects else output.value or b""
-        yield from (name.encode() + b"=" + value for name, value in output.headers)
+        yield from (name.encode() + b"=" + (value or b"") for name, value in output.headers)
 
 
 @pytest.mark.interpreted

@@ -102,6 +102,13 @@ def test_a_record_read_again_after_a_crash_is_no_replay() -> None:
     assert [] == [o for o in outputs if o.value is not None]
 
 
+def test_a_header_that_somebody_sent_as_null_is_one_that_was_not_sent() -> None:
+    null: Any = (("edge-id", None), ("port", None), ("link", None))
+    frame = A.frame(7, T0, 1234, 5)
+
+    assert bench().feed([frame._replace(headers=())], T0) == bench().feed([frame._replace(headers=null)], T0)
+
+
 def test_the_same_telegram_from_a_second_gateway_is_refused_without_alarm() -> None:
     stage = bench()
     stage.feed(minutes(A, 1), T0)
