@@ -15,7 +15,7 @@ from typing import Final
 from edge_agent.link.errors import MeterDataError
 from edge_agent.link.telegram import reread
 from stream_app.avro import Codecs
-from stream_app.dlms.cipher import AUTHENTICATED, TITLE_OCTETS
+from stream_app.dlms.cipher import TITLE_OCTETS
 from stream_app.dlms.errors import MisroutedError
 from stream_app.dlms.layout import NEW_TUPLE
 from stream_app.dlms.notification import Reader
@@ -147,8 +147,8 @@ class IngestStage:
         if plan is None or plan.made_from is not self.knowledge:
             plan = self._new_plan(state, meter, key, clock, adopted)
         opened = open_telegram(telegram.apdu, title, meter.trust, plan.policy, self.reader.read, clock)
-        push, _, _, counter, _, verdict, newest = opened
-        late = verdict is Verdict.LATE
+        push, counter, newest = opened.push, opened.counter, opened.newest
+        late = opened.verdict is Verdict.LATE
         measured = decide(push.time, received_at, self._tolerance_ms, meter.measured_at, late)
         at, from_gateway, status, drift_ms = measured
         _, _, _, prefix, shape = plan.form(self._header, record.partition, edge, port, opened, at)
@@ -240,10 +240,9 @@ def _gateway(headers: Headers) -> tuple[bytes | None, bytes | None, bytes]:
 
 def _settle(meter: MeterState, plan: MeterPlan, shape: Shape, opened: Opened, at: int, clock: int) -> Sequence[Found]:
     """The energy of a telegram, and the supply's events where it is newer than all before."""
-    push, _, control, counter, _, verdict, newest = opened
-    values = push.values
-    sample = NEW_TUPLE(Sample, (at, shape.sample(values), control & AUTHENTICATED != 0))
-    if verdict is Verdict.LATE or at < meter.measured_at:
+    values, counter, newest = opened.push.values, opened.counter, opened.newest
+    sample = Sample(at, shape.sample(values), opened.authenticated)
+    if opened.verdict is Verdict.LATE or at < meter.measured_at:
         return meter_energy.advance(meter.energy, sample, plan.rules, clock)
     events = supply.watch(meter.supply, shape.phases, values, at, plan.supply)
     if at - meter.measured_at > supply.OUTAGE_MS and counter is not None and newest >= 0:

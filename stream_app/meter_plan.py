@@ -92,7 +92,7 @@ class MeterPlan:
         self, header: bytes, partition: int, edge: bytes | None, port: bytes | None, opened: Opened, at: int
     ) -> Form:
         """The form of the last reading, or another one where gateway, key, list, id or metering point have changed."""
-        push, key, control, _, _, _, _ = opened
+        push, key, control = opened.push, opened.key, opened.security_control
         form = self._form
         made_of = (edge, port, control, key, push.layout, push.id_octets)
         if form is not None and form[0] == made_of and form[1] <= at < form[2]:

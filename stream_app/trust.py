@@ -23,7 +23,7 @@ from stream_app.dlms.errors import (
     ReplayError,
     UnknownKeyError,
 )
-from stream_app.dlms.layout import NEW_TUPLE, Push
+from stream_app.dlms.layout import Push
 from stream_app.keys.ring import SERIES_OCTETS, HeldKey
 from stream_app.registry.model import Security
 from stream_app.replay import ReplayGuard, Verdict
@@ -57,19 +57,31 @@ class Policy(NamedTuple):
     profile: Profile
 
 
-class Opened(NamedTuple):
+class Opened:
     """A telegram that was verified, decrypted and read; ``key`` and ``counter`` are None for clear text.
 
     ``newest`` is the highest counter accepted before under that key, -1 where there was none.
     """
 
-    push: Push
-    key: HeldKey | None = None
-    security_control: int = 0
-    counter: int | None = None
-    fingerprint: int = 0
-    verdict: Verdict = Verdict.NEW
-    newest: int = -1
+    __slots__ = ("counter", "fingerprint", "key", "newest", "push", "security_control", "verdict")
+
+    def __init__(
+        self,
+        push: Push,
+        key: HeldKey | None = None,
+        security_control: int = 0,
+        counter: int | None = None,
+        fingerprint: int = 0,
+        verdict: Verdict = NEW,
+        newest: int = -1,
+    ) -> None:
+        self.push = push
+        self.key = key
+        self.security_control = security_control
+        self.counter = counter
+        self.fingerprint = fingerprint
+        self.verdict = verdict
+        self.newest = newest
 
     @property
     def authenticated(self) -> bool:
@@ -95,7 +107,7 @@ class Trust:
 
     def accept(self, opened: Opened, clock: int) -> Moved:
         """Move the counter; what else has moved with it."""
-        _, key, _, counter, fingerprint, _, _ = opened
+        key, counter = opened.key, opened.counter
         moved = NOTHING_ELSE
         if key is None or counter is None:
             return moved
@@ -107,7 +119,7 @@ class Trust:
             if len(self.guards) >= MAX_SERIES:
                 del self.guards[next(iter(self.guards))]
             guard = self.guards[series] = ReplayGuard()
-        guard.accept(counter, fingerprint)
+        guard.accept(counter, opened.fingerprint)
         if keys.version > self.version:
             self.version, self.promoted_at = keys.version, clock
             moved |= Moved.PROMOTED
@@ -145,7 +157,7 @@ def open_telegram(
         if security != "clear":
             raise ClearTextRefusedError(f"clear text, but the meter's security is {security!r}", offset=0)
         return Opened(read(apdu, profile))
-    _, _, control, counter, _, _ = sealed
+    control, counter = sealed.security_control, sealed.frame_counter
     if security == "authenticated" and not control & AUTHENTICATED:
         raise DowngradeError(f"security control {control:02X} has no tag, and this meter must be authenticated")
     refusal: MeterDataError | None = None
@@ -162,5 +174,5 @@ def open_telegram(
         verdict = NEW if counter > newest else guard.judge(counter, fingerprint, strict=strict)
         if verdict not in PASSES:
             raise ReplayError(verdict.value)
-        return NEW_TUPLE(Opened, (push, held, control, counter, fingerprint, verdict, newest))
+        return Opened(push, held, control, counter, fingerprint, verdict, newest)
     raise refusal or UnknownKeyError("no key is held for this system title")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from hmac import compare_digest
 from struct import Struct
-from typing import Final, NamedTuple, NewType
+from typing import Final, NewType
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -44,7 +44,6 @@ USUAL_HEADERS: Final = {  # by the first octet of the length: reader, where the 
     0x81: (Struct(">H8sxBBI").unpack_from, 17),
     0x82: (Struct(">H8sxHBI").unpack_from, 18),
 }
-NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
 SHORTEST_USUAL: Final = 29  # such a header and a tag
 UNTITLED: Final = range(0xC8, 0xD8)  # service-specific glo and ded ciphering, the event notifications among them
 UNREADABLE: Final = {0xDD: "general-ciphering", 0xDF: "general-signing"}
@@ -66,15 +65,20 @@ class MeterKeys:
         return f"MeterKeys(version={self.version}, authentication={self.authentication is not None})"
 
 
-class Sealed(NamedTuple):
+class Sealed:
     """A ciphered APDU with its header read: ``apdu[start:end]`` is the body, the tag follows where there is one."""
 
-    apdu: bytes
-    title: bytes
-    security_control: int
-    frame_counter: int
-    start: int
-    end: int
+    __slots__ = ("apdu", "end", "frame_counter", "security_control", "start", "title")
+
+    def __init__(
+        self, apdu: bytes, title: bytes, security_control: int, frame_counter: int, start: int, end: int
+    ) -> None:
+        self.apdu = apdu
+        self.title = title
+        self.security_control = security_control
+        self.frame_counter = frame_counter
+        self.start = start
+        self.end = end
 
     @property
     def encrypted(self) -> bool:
@@ -99,7 +103,7 @@ def read_header(apdu: bytes, title: bytes = b"") -> Sealed | None:
         tag, own, length, control, counter = unpack(apdu)
         tag_octets = PROTECTIONS.get(control)
         if tag == USUAL_TAG and tag_octets is not None and start - HEAD_OCTETS + length == size:
-            return NEW_TUPLE(Sealed, (apdu, own, control, counter, start, size - tag_octets))
+            return Sealed(apdu, own, control, counter, start, size - tag_octets)
     return _careful_header(apdu, title)
 
 
@@ -138,9 +142,9 @@ def unseal(sealed: Sealed, keys: MeterKeys) -> bytes:
 
     Raises ``AuthenticationError``, and ``PlaintextError`` where a gateway left the header over a body already clear.
     """
-    apdu, title, control, _, start, end = sealed
-    nonce = title + apdu[start - 4 : start]
-    if control & AUTHENTICATED:
+    apdu, start, end = sealed.apdu, sealed.start, sealed.end
+    nonce = sealed.title + apdu[start - 4 : start]
+    if sealed.security_control & AUTHENTICATED:
         return _verified(sealed, keys, nonce)
     if start < end and apdu[start] == DATA_NOTIFICATION and _looks_clear(apdu[start:end]):
         raise PlaintextError("ciphering header over a body that is already clear", offset=start)
@@ -149,11 +153,11 @@ def unseal(sealed: Sealed, keys: MeterKeys) -> bytes:
 
 def _verified(sealed: Sealed, keys: MeterKeys, nonce: bytes) -> bytes:
     """Green Book 9.2.3.3.7.3, table 40: what is authenticated depends on whether it is encrypted too."""
-    apdu, _, control, _, start, end = sealed
+    apdu, control, end = sealed.apdu, sealed.security_control, sealed.end
     if keys.authentication is None:
         raise AuthenticationError("there is a tag and no authentication key to verify it with", offset=end)
     encrypt, associated = keys.cipher.encrypt, keys.associated[control]
-    body = apdu[start:end]
+    body = apdu[sealed.start : end]
     if control & ENCRYPTED:
         plaintext = encrypt(nonce, body, None)[:-16]
         tag = encrypt(nonce, plaintext, associated)[-16:-4]

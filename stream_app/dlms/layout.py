@@ -54,7 +54,7 @@ class Layout:
         self.ranking = identity.ranking(ids)
 
 
-class Push(NamedTuple):
+class Push:
     """One push: ``values[i]`` is the raw integer of ``layout.registers[i]``.
 
     ``time`` is that of the header, without it that of the clock object, which is also in ``payload_clock``;
@@ -62,12 +62,23 @@ class Push(NamedTuple):
     ``layout.ids[i]`` as it came; ids are rendered on demand.
     """
 
-    layout: Layout
-    values: tuple[int, ...]
-    id_octets: tuple[bytes, ...]
-    time: MeterTime | None
-    payload_clock: MeterTime | None = None
-    captured: tuple[MeterTime | None, ...] = ()
+    __slots__ = ("captured", "id_octets", "layout", "payload_clock", "time", "values")
+
+    def __init__(
+        self,
+        layout: Layout,
+        values: tuple[int, ...],
+        id_octets: tuple[bytes, ...],
+        time: MeterTime | None,
+        payload_clock: MeterTime | None = None,
+        captured: tuple[MeterTime | None, ...] = (),
+    ) -> None:
+        self.layout = layout
+        self.values = values
+        self.id_octets = id_octets
+        self.time = time
+        self.payload_clock = payload_clock
+        self.captured = captured
 
     @property
     def ids(self) -> dict[str, str]:
@@ -173,7 +184,7 @@ def template(data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> 
             if time is None and date is not None and hour is not None:
                 time = date_time(date(data) + hour(data) + OPEN_ZONE, zone)
         captured = tuple([capture_time(cut(data), zone) for cut in captures]) if captures else ()
-        return NEW_TUPLE(Push, (layout, numbers(data), ids(data), time, payload_clock, captured))
+        return Push(layout, numbers(data), ids(data), time, payload_clock, captured)
 
     return fill
 

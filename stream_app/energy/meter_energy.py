@@ -11,7 +11,7 @@ In ordinary life a telegram moves the front of each register and nothing else; e
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from stream_app.energy.meter_rules import MeterRules, RegisterRules, rules_for
 from stream_app.energy.settling import NEVER
@@ -26,12 +26,15 @@ _SIZES: Final = struct.Struct(">HB")
 NOTHING: Final[list[MeterQuarter | Event]] = []  # shared, so that ordinary life allocates nothing; never to be changed
 
 
-class Sample(NamedTuple):
+class Sample:
     """One verified telegram: measured time (epoch ms) and one register value per quantity of the rules, or None."""
 
-    at: int
-    values: tuple[int | None, ...]
-    authenticated: bool
+    __slots__ = ("at", "authenticated", "values")
+
+    def __init__(self, at: int, values: tuple[int | None, ...], authenticated: bool) -> None:
+        self.at = at
+        self.values = values
+        self.authenticated = authenticated
 
 
 class MeterEnergy:
@@ -96,9 +99,9 @@ class MeterEnergy:
 def advance(energy: MeterEnergy, sample: Sample, rules: MeterRules, clock_ms: int) -> list[MeterQuarter | Event]:
     """Take one verified telegram. The list may be shared: do not change it."""
     found = NOTHING
-    at, values, authenticated = sample
+    at, authenticated = sample.at, sample.authenticated
     energy.silent = False
-    for register, rule, raw in zip(energy.registers, rules.registers, values):  # noqa: B905 - aligned by ``adopt``
+    for register, rule, raw in zip(energy.registers, rules.registers, sample.values):  # noqa: B905 - aligned by ``adopt``
         if raw is None:
             continue
         elapsed = at - register.at

@@ -34,7 +34,8 @@ def answer(reader: Reader, plaintext: bytes, profile: Profile) -> Answer:
     except MeterDataError as error:
         return (error.kind, error.reason, error.offset)
     layout = push.layout
-    return (layout.name, layout.registers, layout.ids, layout.captures, *push[1:])
+    shape = (layout.name, layout.registers, layout.ids, layout.captures)
+    return (*shape, push.values, push.id_octets, push.time, push.payload_clock, push.captured)
 
 
 @pytest.mark.parametrize("place", range(len(corpus())))
