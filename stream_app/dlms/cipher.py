@@ -10,7 +10,6 @@ is one. Without one (0x20) only the key stream is needed: GCM's counter mode is 
 from __future__ import annotations
 
 from hmac import compare_digest
-from struct import Struct
 from typing import Final, NewType
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,14 +36,10 @@ PROTECTIONS: Final = {  # security control: octets of tag
     for suite in SUITES
 }
 
-TITLED: Final = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
+GENERAL_GLO: Final = 0xDB
+TITLED: Final = (GENERAL_GLO, 0xDC)  # general-glo-ciphering, general-ded-ciphering
 DATA_NOTIFICATION: Final = 0x0F
-USUAL_TAG: Final = 0xDB08  # and the length of a title
-USUAL_HEADERS: Final = {  # by the first octet of the length: reader, where the body starts
-    0x81: (Struct(">H8sxBBI").unpack_from, 17),
-    0x82: (Struct(">H8sxHBI").unpack_from, 18),
-}
-SHORTEST_USUAL: Final = 29  # such a header and a tag
+SHORTEST_USUAL: Final = 30  # DB, a title, a length of up to three octets, what HEAD_OCTETS counts, a tag
 UNTITLED: Final = range(0xC8, 0xD8)  # service-specific glo and ded ciphering, the event notifications among them
 UNREADABLE: Final = {0xDD: "general-ciphering", 0xDF: "general-signing"}
 
@@ -97,13 +92,13 @@ def read_header(apdu: bytes, title: bytes = b"") -> Sealed | None:
     Raises ``CipherHeaderError``.
     """
     size = len(apdu)
-    usual = USUAL_HEADERS.get(apdu[10]) if size > SHORTEST_USUAL else None
-    if usual is not None:
-        unpack, start = usual
-        tag, own, length, control, counter = unpack(apdu)
-        tag_octets = PROTECTIONS.get(control)
-        if tag == USUAL_TAG and tag_octets is not None and start - HEAD_OCTETS + length == size:
-            return Sealed(apdu, own, control, counter, start, size - tag_octets)
+    usual = size >= SHORTEST_USUAL and apdu[0] == GENERAL_GLO and apdu[1] == TITLE_OCTETS
+    if usual and 0x81 <= apdu[10] <= 0x82:
+        at, length = (12, apdu[11]) if apdu[10] == 0x81 else (13, apdu[11] << 8 | apdu[12])
+        tag_octets = PROTECTIONS.get(apdu[at])
+        if tag_octets is not None and at + length == size:
+            counter = apdu[at + 1] << 24 | apdu[at + 2] << 16 | apdu[at + 3] << 8 | apdu[at + 4]
+            return Sealed(apdu, apdu[2:10], apdu[at], counter, at + HEAD_OCTETS, size - tag_octets)
     return _careful_header(apdu, title)
 
 

@@ -154,39 +154,59 @@ class Sketch:
         return layouts.of(self.name, self.registers, self.ids, self.captures)
 
 
-Template = Callable[[bytes], Push | None]
-"""The push in data as long as the template, None if it has another shape.
-
-Raises ``EncodingError`` for a time that cannot be.
-"""
-
-
-def template(data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> Template:
+class Template:
     """What reads the pushes that differ from ``data`` in nothing but the gaps of its sketch."""
-    size = len(data)
-    numbers, ids = _picture(size, sketch.numbers).unpack, _picture(size, sketch.strings).unpack
-    tags, gaps = _longest_run(sketch.gaps)
-    constants = _complement(size, gaps).unpack
-    expected, expected_tags = constants(data), tags(data)
-    header, clock, date, hour = [_cutter(sketch.times.get(what)) for what in ("header", "clock", "date", "time")]
-    captures = [itemgetter(slice(*place)) for place in sketch.captured]
 
-    def fill(data: bytes) -> Push | None:
-        if constants(data) != expected or tags(data) != expected_tags:
+    __slots__ = (
+        "_captures",
+        "_clock",
+        "_constants",
+        "_date",
+        "_expected",
+        "_expected_tags",
+        "_header",
+        "_hour",
+        "_ids",
+        "_layout",
+        "_numbers",
+        "_tags",
+        "_zone",
+    )
+
+    def __init__(self, data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> None:
+        size = len(data)
+        self._layout = layout
+        self._zone = zone
+        self._numbers = _picture(size, sketch.numbers).unpack
+        self._ids = _picture(size, sketch.strings).unpack
+        self._tags, gaps = _longest_run(sketch.gaps)
+        self._constants = _complement(size, gaps).unpack
+        self._expected, self._expected_tags = self._constants(data), self._tags(data)
+        self._header = _cutter(sketch.times.get("header"))
+        self._clock = _cutter(sketch.times.get("clock"))
+        self._date = _cutter(sketch.times.get("date"))
+        self._hour = _cutter(sketch.times.get("time"))
+        self._captures = [itemgetter(slice(*place)) for place in sketch.captured]
+
+    def fill(self, data: bytes) -> Push | None:
+        """The push in data as long as the template, None if it has another shape.
+
+        Raises ``EncodingError`` for a time that cannot be.
+        """
+        if self._constants(data) != self._expected or self._tags(data) != self._expected_tags:
             return None
-        sent = None if header is None else header(data)
+        zone = self._zone
+        sent = None if self._header is None else self._header(data)
         time = None if sent is None else date_time(sent, zone)
         payload_clock = None
-        if clock is not None:
-            payload_clock = time if clock(data) == sent else date_time(clock(data), zone)
+        if self._clock is not None:
+            payload_clock = time if self._clock(data) == sent else date_time(self._clock(data), zone)
         if time is None:
             time = payload_clock
-            if time is None and date is not None and hour is not None:
-                time = date_time(date(data) + hour(data) + OPEN_ZONE, zone)
-        captured = tuple([capture_time(cut(data), zone) for cut in captures]) if captures else ()
-        return Push(layout, numbers(data), ids(data), time, payload_clock, captured)
-
-    return fill
+            if time is None and self._date is not None and self._hour is not None:
+                time = date_time(self._date(data) + self._hour(data) + OPEN_ZONE, zone)
+        captured = tuple([capture_time(cut(data), zone) for cut in self._captures]) if self._captures else ()
+        return Push(self._layout, self._numbers(data), self._ids(data), time, payload_clock, captured)
 
 
 class Layouts:

@@ -17,7 +17,7 @@ from stream_app.dlms.cipher import DATA_NOTIFICATION
 from stream_app.dlms.clock import DATE_TIME_OCTETS, date_time
 from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import EncodingError, PlaintextError
-from stream_app.dlms.layout import Layouts, Push, Sketch, Template, template
+from stream_app.dlms.layout import Layouts, Push, Sketch, Template
 from stream_app.dlms.p1_objects import read_text
 
 P1_START: Final = b"/"
@@ -43,18 +43,18 @@ class Reader:
         """
         for known in self._templates[profile].get(len(plaintext), ()):
             try:
-                push = known(plaintext)
+                push = known.fill(plaintext)
             except EncodingError:
                 break  # a time that cannot be: the careful reader knows the right word
             if push is not None:
                 return push
         if plaintext[:1] == P1_START:
             return read_text(plaintext, profile, self.layouts)
-        fill = self._template(plaintext, profile)
-        push = fill(plaintext)
+        template = self._template(plaintext, profile)
+        push = template.fill(plaintext)
         if push is None:
             raise AssertionError("a template fits what it was made from")
-        self._remember(fill, len(plaintext), profile)
+        self._remember(template, len(plaintext), profile)
         return push
 
     def _template(self, plaintext: bytes, profile: Profile) -> Template:
@@ -63,14 +63,14 @@ class Reader:
         cursor = read_notification_header(plaintext, sketch)
         read_body(cursor, profile, sketch)
         check_times(plaintext, sketch)
-        return template(plaintext, sketch, sketch.layout(self.layouts), profile.zone)
+        return Template(plaintext, sketch, sketch.layout(self.layouts), profile.zone)
 
-    def _remember(self, fill: Template, size: int, profile: Profile) -> None:
+    def _remember(self, template: Template, size: int, profile: Profile) -> None:
         if self._count >= MAX_TEMPLATES:
             self._templates.clear()
             self._count = 0
         same_size = self._templates[profile].setdefault(size, [])
-        same_size.insert(0, fill)
+        same_size.insert(0, template)
         self._count += 1
         if len(same_size) > MAX_SAME_SIZE:
             del same_size[MAX_SAME_SIZE:]
