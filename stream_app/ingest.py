@@ -17,7 +17,6 @@ from edge_agent.link.telegram import reread
 from stream_app.avro import Codecs
 from stream_app.dlms.cipher import TITLE_OCTETS
 from stream_app.dlms.errors import MisroutedError
-from stream_app.dlms.layout import NEW_TUPLE
 from stream_app.dlms.notification import Reader
 from stream_app.energy import meter_energy, supply
 from stream_app.energy.meter_energy import Sample
@@ -25,7 +24,7 @@ from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Headers, Output, Record
 from stream_app.meter import CLOCK_KEY, WIDE, IngestState, MeterState
 from stream_app.meter_plan import Knowledge, MeterPlan, Shape
-from stream_app.meter_time import Measured, decide
+from stream_app.meter_time import NEW_TUPLE, Measured, decide
 from stream_app.promotion import Promotion
 from stream_app.records import Event, MeterQuarter, Severity
 from stream_app.refusals import reject

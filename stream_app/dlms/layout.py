@@ -1,7 +1,7 @@
 """The remembered layout: what a push looks like, so that the next one of its kind is read in a few C calls.
 
 Two pushes of meters of one model and configuration differ only in values: counters, times, ids. The careful reader
-(``notification``, ``body``) walks the first one and notes in a ``Sketch`` what lies where. A ``template`` made from it
+(``notification``, ``body``) walks the first one and notes in a ``Sketch`` what lies where. A ``Template`` made from it
 holds everything else as constants. Whatever fills the same template has, octet for octet, the structure the careful
 reader has approved; anything that does not fill one goes back to it, so correctness has one definition.
 """
@@ -19,7 +19,6 @@ from stream_app.dlms.clock import MeterTime, Zone, capture_time, date_time
 from stream_app.dlms.identity import Form, IdObject
 
 MAX_LAYOUTS: Final = 1024  # a fleet has some dozens
-NEW_TUPLE: Final = tuple.__new__  # half of what a named tuple's own constructor costs
 CODE_OCTETS: Final = 6
 OPEN_ZONE: Final = b"\x80\x00\xff"  # deviation and status unspecified
 
@@ -156,22 +155,6 @@ class Sketch:
 
 class Template:
     """What reads the pushes that differ from ``data`` in nothing but the gaps of its sketch."""
-
-    __slots__ = (
-        "_captures",
-        "_clock",
-        "_constants",
-        "_date",
-        "_expected",
-        "_expected_tags",
-        "_header",
-        "_hour",
-        "_ids",
-        "_layout",
-        "_numbers",
-        "_tags",
-        "_zone",
-    )
 
     def __init__(self, data: bytes, sketch: Sketch, layout: Layout, zone: Zone | None) -> None:
         size = len(data)
