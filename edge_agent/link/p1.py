@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 
-from edge_agent.link import apdu, crc
+from fastcrc.crc16 import arc
+
+from edge_agent.link import apdu
 from edge_agent.link.errors import LinkError, ReassemblyError
 from edge_agent.link.frame import MAX_TELEGRAM, Frame, More
 
@@ -66,7 +68,7 @@ def _tail_error(buffer: bytearray, start: int, tail: re.Match[bytes]) -> LinkErr
     behind = buffer[tail.end() : tail.end() + 1]
     reason = None
     if len(digits) == 4:
-        found = crc.arc(buffer[start : tail.start(1)])
+        found = arc(buffer[start : tail.start(1)])
         if found != int(digits, 16):
             reason = f"CRC {digits.decode()}, the text has {found:04X}"
     elif digits or not (newline or behind in TEXT_GOES_ON):

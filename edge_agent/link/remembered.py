@@ -10,12 +10,11 @@ frames are checked in one go: what is wrong in one of them stays wrong to the en
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from collections.abc import Iterable
 from itertools import chain, pairwise
 from struct import Struct
 
-from edge_agent.link.crc import MIRROR, X25_RESIDUE
+from edge_agent.link.crc import X25_RESIDUE, x25_holds
 
 MAX_FRAMINGS = 512  # 2 KB each
 MAX_OF_A_SIZE = 8  # tried one after the other
@@ -39,7 +38,7 @@ class Framing:
         if self._constants.unpack(captured) != self._expected:
             return None
         fields = b"".join(self._fields.unpack(captured))
-        if crc_hqx(fields.translate(MIRROR), X25_RESIDUE) != X25_RESIDUE:
+        if not x25_holds(fields, X25_RESIDUE):
             return None
         return self._parts.unpack(captured)
 

@@ -6,11 +6,10 @@ segment and block is in its place, and hands all others to it.
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from collections.abc import Callable, Sequence
 
 from edge_agent.link import apdu, gbt, hdlc, mbus, wrapper
-from edge_agent.link.crc import MIRROR, X25_RESIDUE, X25_START
+from edge_agent.link.crc import X25_RESIDUE, x25_holds
 from edge_agent.link.delimiter import STARTS, Delimiter
 from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import MAX_TELEGRAM, Refused, Telegram
@@ -85,7 +84,6 @@ def _cut(captured: bytes) -> tuple[list[tuple[int, int]], int] | None:
     first = hdlc.HEADER.match(captured)
     if first is None:
         return None
-    mirrored = captured.translate(MIRROR)
     # Control and length differ between the frames of a telegram, the addresses do not.
     size, header_size, addresses = len(captured), first.end(), captured[3 : first.end() - 3]
     spans: list[tuple[int, int]] = []
@@ -98,9 +96,7 @@ def _cut(captured: bytes) -> tuple[list[tuple[int, int]], int] | None:
         header = captured[at:info]
         if header[0] != hdlc.FLAG or header[1] & 0xF0 != 0xA0 or header[3:-3] != addresses:
             return None
-        if crc_hqx(mirrored[at + 1 : info], X25_START) != X25_RESIDUE:
-            return None
-        if crc_hqx(mirrored[info : end - 1], X25_RESIDUE) != X25_RESIDUE:
+        if not x25_holds(captured[at + 1 : info]) or not x25_holds(captured[info : end - 1], X25_RESIDUE):
             return None
         spans.append((info, end - 1))
         more = more << 1 | (header[1] >> 3 & 1)

@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.link.crc import arc
+from fastcrc.crc16 import arc
+
 from stream_app.dlms.clock import MeterTime, p1_time
 from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import EncodingError
