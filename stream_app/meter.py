@@ -49,8 +49,8 @@ class MeterState:
 class IngestState:
     """One partition's meters and its clock.
 
-    The clock is the newest record timestamp (epoch milliseconds), carried on by the wall clock while nothing arrives; a
-    partition that never had a record goes by the wall clock.
+    The clock is the newest timestamp of an accepted record (epoch milliseconds), carried on by the wall clock while
+    none arrives; a partition that never had one goes by the wall clock.
     """
 
     __slots__ = ("alarms", "clock", "clock_told", "dirty", "fed", "meters", "partition", "tour", "wall")
@@ -70,13 +70,13 @@ class IngestState:
         """The partition's clock."""
         return now if self.clock is None else self.clock
 
-    def feed(self, timestamp: int, now: int) -> int:
-        """Move the clock to a record's time, which cannot be later than ``now``; returns that time."""
-        at = timestamp if 0 < timestamp < now else now
-        if self.clock is None or at > self.clock:
-            self.clock = at
-        self.fed = True
-        return at
+    def reached(self, at: int) -> int:
+        """What the clock would be once a record of this time is accepted."""
+        return at if self.clock is None or at > self.clock else self.clock
+
+    def feed(self, clock: int) -> None:
+        """A record was accepted; ``clock`` is what it has ``reached``."""
+        self.clock, self.fed = clock, True
 
     def carry_on(self, now: int) -> int:
         """Let the wall clock move the partition's if nothing came since the last call."""

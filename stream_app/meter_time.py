@@ -1,7 +1,8 @@
 """When was it? The meter's time where it can be believed, the gateway's where not.
 
 The header's time counts, without it the payload's clock (``Push.time`` is already the right one). It is believed unless
-its status calls it invalid, or it lies further from the gateway's than a meter's clock may.
+its status calls it invalid, or it lies further from the gateway's than a meter's clock may. A gateway that has not yet
+heard the time stands where it was switched off: against it a later time of the meter is believed.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ class Measured(NamedTuple):
     drift_ms: int | None = None
 
 
-def decide(time: MeterTime | None, received_at: int, tolerance_ms: int, newest: int, late: bool) -> Measured:
+def decide(
+    time: MeterTime | None, received_at: int, until: int, tolerance_ms: int, newest: int, late: bool
+) -> Measured:
     """The time of a reading.
 
-    ``newest`` is the time of the meter's newest accepted counter, and ``late`` says that this telegram's counter is
-    lower: both are needed only for the hour that local time repeats in autumn.
+    ``received_at`` is what the gateway's clock showed, ``until`` the latest it may have been: the same, or now where
+    that clock is not synchronised. ``newest`` is the time of the meter's newest accepted counter, and ``late`` says
+    that this telegram's counter is lower: both are needed only for the hour that local time repeats in autumn.
     """
     if time is None:
         return Measured(received_at, True, None)
@@ -40,7 +44,7 @@ def decide(time: MeterTime | None, received_at: int, tolerance_ms: int, newest: 
         at = _which_hour(at, received_at, tolerance_ms, newest, late)
     if status is not None and status & INVALID and status != UNSPECIFIED:
         return Measured(received_at, True, status)
-    if abs(at - received_at) > tolerance_ms:
+    if not received_at - tolerance_ms <= at <= until + tolerance_ms:
         return Measured(received_at, True, status, at - received_at)
     return NEW_TUPLE(Measured, (at, False, status, None))
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.ingest import CLOCK_STEP_MS
 from stream_app.keys.ring import KeyRing
 from stream_app.lane.batches import hash_of
 from stream_app.lane.stage import Output
@@ -109,6 +108,14 @@ def test_a_header_that_somebody_sent_as_null_is_one_that_was_not_sent() -> None:
     assert bench().feed([frame._replace(headers=())], T0) == bench().feed([frame._replace(headers=null)], T0)
 
 
+def test_names_of_any_length_in_the_headers_are_cut_to_what_a_gateway_can_be_called() -> None:
+    headers = (("edge-id", b"\xff" * 500_000), ("port", b"p" * 65), ("link", b"apdu"))
+    outputs = bench().feed([A.frame(1, T0)._replace(headers=headers)], T0)
+    (reading,) = decoded(outputs, TOPICS.readings)
+
+    assert ("\ufffd" * 64, "p" * 64) == (reading.edge_id, reading.port)
+
+
 def test_the_same_telegram_from_a_second_gateway_is_refused_without_alarm() -> None:
     stage = bench()
     stage.feed(minutes(A, 1), T0)
@@ -186,6 +193,18 @@ def test_new_keys_and_a_new_registry_hold_from_the_next_batch() -> None:
     assert "CH001" == reading.metering_point
 
 
+def test_what_a_new_registry_changes_is_told_though_the_next_telegram_is_refused() -> None:
+    stage = bench()
+    frames = minutes(A, 32)
+    stage.feed(frames, T0 + 3 * QUARTER)
+    moved = Directory(points=[Point("CH001", A.title, "S2", T0 - QUARTER)], sites=[Site("S2", "Europe/Zurich")])
+    stage.stage.knowledge = Knowledge(A.ring(), moved, stage.stage.knowledge.limits)
+    outputs = stage.feed([frames[-1]], T0 + 3 * QUARTER)
+
+    assert ["replay"] == [reject["error"] for reject in decoded(outputs, TOPICS.rejects)]
+    assert {("S2", T0), ("S2", T0 + QUARTER)} == {(part.site, part.start) for part in quarters(outputs).values()}
+
+
 def test_a_reset_counter_is_an_event_when_it_takes_effect() -> None:
     stage = bench()
     stage.feed([A.frame(900, T0)], T0)
@@ -206,59 +225,6 @@ def test_a_drifting_clock_is_an_event_and_the_gateways_time_takes_over() -> None
     assert "key.promoted" == promoted.type
     assert (T0 + 400_000, "GATEWAY") == (reading.measured_at, reading.time_source)
     assert ("clock.drift", "the meter's clock is -400 s off the gateway's") == (event.type, event.detail)
-
-
-def clocks(outputs: list[Output]) -> set[tuple[bytes | None, int, Any]]:
-    return {(o.key, o.timestamp, o.partition) for o in outputs if o.topic == TOPICS.meter_quarters and o.value is None}
-
-
-def test_stage_two_is_told_the_clock_in_every_partition_once_a_minute() -> None:
-    stage = bench()
-    first = stage.feed([A.frame(1, T0)], T0 + QUARTER)
-    soon = stage.feed([A.frame(2, T0 + CLOCK_STEP_MS - 1)], T0 + QUARTER)
-    later = stage.feed([A.frame(3, T0 + CLOCK_STEP_MS)], T0 + QUARTER)
-    key = b"clock|%d" % (hash_of(A.title.encode()) % PARTITIONS)
-
-    assert {(key, T0, 0), (key, T0, 1)} == clocks(first)
-    assert set() == clocks(soon)
-    assert {(key, T0 + CLOCK_STEP_MS, 0), (key, T0 + CLOCK_STEP_MS, 1)} == clocks(later)
-
-
-def test_the_clock_is_the_records_and_only_silence_lets_the_wall_carry_it_on() -> None:
-    stage = bench()
-    now = T0 + 90 * QUARTER
-    stage.feed([A.frame(1, T0)], now)
-    stage.stage.sweep(stage.state, now)
-    stage.feed([A.frame(2, T0 + 60_000)], now + 1000)
-    stage.stage.sweep(stage.state, now + 5000)
-    lagging = stage.state.time(now)
-    stage.stage.sweep(stage.state, now + 9000)
-
-    assert (T0 + 60_000, T0 + 64_000) == (lagging, stage.state.time(now))
-
-
-def test_a_partition_without_a_record_goes_by_the_wall() -> None:
-    stage = bench()
-    outputs = stage.stage.sweep(stage.state, T0)
-
-    assert {(b"clock|0", T0, 0), (b"clock|0", T0, 1)} == clocks(outputs)
-
-
-def test_a_record_from_the_future_does_not_move_the_clock_past_the_wall() -> None:
-    stage = bench()
-    stage.feed([A.frame(1, T0)._replace(timestamp=T0 + 99 * QUARTER)], T0)
-
-    assert T0 == stage.state.time(T0)
-
-
-def test_a_clock_that_steps_back_with_the_first_record_is_told_before_the_parts() -> None:
-    stage = bench()
-    stage.stage.sweep(stage.state, T0 + 90 * QUARTER)
-    outputs = stage.feed(minutes(A, 20), T0 + 90 * QUARTER)
-    told = [o.value is None for o in outputs if o.topic == TOPICS.meter_quarters]
-
-    assert told == sorted(told, reverse=True)
-    assert {True, False} == set(told)
 
 
 def test_telegrams_from_before_the_first_reading_count_however_late_they_come() -> None:
