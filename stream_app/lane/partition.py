@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -63,6 +63,7 @@ class Partition:
         self._tenure = uuid.uuid4().hex[:12]
         self._ending = False
         self._doubted = False
+        self._singly = 0  # records still to be fetched one by one
 
     async def acquire(self) -> None:
         """Fence, read what is committed, restore, find the place to go on: in this order."""
@@ -86,8 +87,7 @@ class Partition:
         """Process until ``end``, and commit what is open then."""
         sweep_at = time.monotonic() + self._options.sweep_interval_s
         while not self._ending:
-            fetched = await self._consumer.getmany(timeout_ms=TURN_MS, max_records=self._options.max_batch)
-            for records in fetched.values():
+            for records in await self._fetch():
                 self._step(records)
             now = time.monotonic()
             if now >= sweep_at:
@@ -125,6 +125,26 @@ class Partition:
         if self.source not in self._consumer.assignment():
             return None
         return self._consumer.highwater(self.source)  # type: ignore[no-any-return]
+
+    async def _fetch(self) -> Iterable[Sequence[Record]]:
+        """What has come.
+
+        A header whose name is no UTF-8 is more than aiokafka can read, and with it the rest of the producer's batch.
+        What it has read before is fetched again, one by one, and what cannot be read is left out.
+        """
+        try:
+            most = 1 if self._singly else self._options.max_batch
+            fetched = await self._consumer.getmany(timeout_ms=TURN_MS, max_records=most)
+        except UnicodeDecodeError as error:
+            if self._singly:
+                log.error("%s/%s: offset %s cannot be read and is left out: %s", *self.source, self.next, error)
+                self.next += 1
+                self._collect([], 1)
+            self._singly = self._options.max_batch
+            self._consumer.seek(self.source, self.next)
+            return ()
+        self._singly = max(self._singly - len(fetched), 0)
+        return fetched.values()  # type: ignore[no-any-return]
 
     def _step(self, records: Sequence[Record]) -> None:
         first, last = records[0].offset, records[-1].offset

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -16,6 +18,7 @@ from tests.integration.lane.harness import feed, read_all, toy_lane, until
 from tests.kafka_broker import KafkaBroker
 
 pytestmark = pytest.mark.kafka
+CRC = 17  # where a batch has it (KIP-98)
 
 
 async def test_offsets_reset_by_hand_are_noticed_at_the_next_rebalance_and_refused(
@@ -60,6 +63,35 @@ async def test_records_the_retention_deleted_are_counted_and_the_rest_is_process
     assert [30] == [facts.deleted for facts in lane.lane.facts()]
     await lane.lane.stop()
     assert 170 == len(await read_all(kafka.bootstrap, f"{prefix}-out"))
+
+
+async def feed_a_header_that_is_no_text(bootstrap: str, topic: str, count: int, bad: int) -> None:
+    """One batch, as a producer in another language may write it."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        batch = producer.create_batch()
+        for number in range(count):
+            headers = [("name", b"")] if number == bad else []
+            batch.append(key=b"K", value=number.to_bytes(8, "big"), timestamp=None, headers=headers)
+        octets = bytearray(batch._build()).replace(b"name", b"n\xe4me")
+        octets[CRC : CRC + 4] = calc_crc32c(octets[CRC + 4 :]).to_bytes(4, "big")
+        batch._buffer = octets
+        await (await producer.send_batch(batch, topic, partition=0))
+
+
+async def test_a_record_that_no_client_of_ours_can_read_costs_its_batch_and_not_the_worker(
+    kafka: KafkaBroker, prefix: str
+) -> None:
+    lane = toy_lane(kafka, prefix)
+    feed(kafka.bootstrap, f"{prefix}-in", keys=1, count=5, partition=0)
+    await feed_a_header_that_is_no_text(kafka.bootstrap, f"{prefix}-in", count=4, bad=2)
+    feed(kafka.bootstrap, f"{prefix}-in", keys=1, count=5, start=5, partition=0)
+    await lane.lane.assigned({0})
+    await lane.running(0)
+    await lane.caught_up()
+    await lane.lane.stop()
+
+    sources = [r.value for r in await read_all(kafka.bootstrap, f"{prefix}-out")]
+    assert [b"0:%d" % offset for offset in (0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13)] == sources
 
 
 class FailingStage(ToyStage):
