@@ -147,8 +147,10 @@ class Timeline:
 
     def _forward(self, mark: Mark, raw: int) -> None:
         front = self._front or mark
-        added = turn(self.rules, mark.value - front.value, mark.at - front.at)
-        if added is None:
+        elapsed = mark.at - front.at
+        added = turn(self.rules, mark.value - front.value, elapsed)
+        alone = added and elapsed > self._tolerance and self._suspects is None
+        if added is None or alone:  # the longer a gap, the more a momentary zero behind it looks like a wrap
             self._doubt(Mark(mark.at, raw, mark.authenticated))
             return
         self._suspects = None

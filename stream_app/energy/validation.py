@@ -1,11 +1,12 @@
 """Is this register reading believable after that one? Wrap, glitch, reset.
 
 A reading is believed if the register has risen by no more than the connection can draw. A register that went back and
-is believable as having passed its highest value has wrapped. Anything else (a momentary zero, a step back, a jump) is a
-glitch: it moves nothing, and the next believable reading carries on. Only if a lower or higher register persists, at
-``CONFIRMING`` readings or more over ``CONFIRMING_MS`` that are believable after each other with none between that is
-believable after the last good one, has it been reset (serviced, or exchanged without notice). Then counting begins
-anew, and the quarters of which nobody knows what they held are MISSING.
+is believable as having passed its highest value has wrapped; behind a gap a second reading has to say so too. Anything
+else (a momentary zero, a step back, a jump) is a glitch: it moves nothing, and the next believable reading carries on.
+Only if a lower or higher register persists, at ``CONFIRMING`` readings or more over ``CONFIRMING_MS`` that are
+believable after each other with none between that is believable after the last good one, has it been reset (serviced,
+or exchanged without notice). Then counting begins anew, and the quarters of which nobody knows what they held are
+MISSING.
 """
 
 from __future__ import annotations

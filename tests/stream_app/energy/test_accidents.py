@@ -67,6 +67,25 @@ def test_a_glitch_moves_nothing(blip: int) -> None:
     assert ["register.glitch"] == world.kinds()
 
 
+@pytest.mark.parametrize("limit", [None, 99_999_999])
+def test_a_momentary_zero_behind_a_gap_is_no_wrap(limit: int | None) -> None:
+    world = World(Meter(TITLE, register_limit_wh=limit))
+    feed(world, rising(99_500_000, 40))
+    feed(world, [0, *rising(99_500_400, 60)], first=400)
+
+    assert 740 == sum(known(world))
+    assert ["data.gap", "register.glitch"] == sorted(set(world.kinds()))
+
+
+def test_a_wrap_behind_a_gap_is_believed_once_a_second_reading_says_so() -> None:
+    world = World(METER._replace(register_limit_wh=99_999_999))
+    feed(world, rising(99_999_800, 20))
+    feed(world, rising(40, 40), first=60)
+
+    assert 390 == sum(known(world))
+    assert "register.reset" not in world.kinds()
+
+
 @pytest.mark.parametrize("blip", [-1, 2**64 - 1])
 def test_what_no_register_shows_is_not_even_a_beginning(blip: int) -> None:
     world = World(METER)
