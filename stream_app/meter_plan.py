@@ -11,6 +11,7 @@ from stream_app.dlms.definitions import packaged
 from stream_app.dlms.layout import Layout
 from stream_app.energy import supply
 from stream_app.energy.meter_energy import MeterRules, rules_for
+from stream_app.energy.quality import unit_of
 from stream_app.keys.ring import KeyRing
 from stream_app.reading_encoder import ReadingEncoder, reading_prefix
 from stream_app.registry.model import Directory, Meter, Point
@@ -18,7 +19,7 @@ from stream_app.trust import Opened, Policy
 
 MAX_SHAPES: Final = 4096
 NEVER: Final = 1 << 62
-LITRES: Final = {"m3": 3}  # volumes are counted in litres
+LITRES: Final = {"m3": 3, "l": 0}  # powers of ten
 
 Step = tuple[int, int, int]  # place in the push (-1: nowhere), times, divided by
 Sampler = Callable[[Sequence[int]], tuple[int | None, ...]]
@@ -130,11 +131,20 @@ def _sampler(steps: list[Step]) -> Sampler:
 
 
 def _step(layout: Layout, quantity: str) -> Step:
-    for at, register in enumerate(layout.registers):
-        if register.scale is not None and register.obis.partition(":")[2] == quantity:
-            exponent = register.scale + LITRES.get(register.unit, 0)
-            return at, 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
-    return -1, 1, 1
+    """Nowhere, too, if what is there has another unit, or if two channels have it and ``quantity`` names none."""
+    unit = unit_of(quantity)
+    powers = LITRES if unit == "litre" else {unit: 0, "": 0}
+    found = [
+        (at, register.scale + powers[register.unit])
+        for at, register in enumerate(layout.registers)
+        if register.scale is not None
+        and quantity in (register.obis, register.obis.partition(":")[2])
+        and (register.unit in powers or not unit)
+    ]
+    if not found or (powers is LITRES and len(found) > 1):
+        return -1, 1, 1
+    at, exponent = found[0]
+    return at, 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
 
 
 def _phases(layout: Layout) -> Iterator[supply.Phase]:

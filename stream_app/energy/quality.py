@@ -22,6 +22,11 @@ QUALITIES: Final[tuple[Quality, ...]] = ("MEASURED", "ADJUSTED", "CALCULATED", "
 METHODS: Final[tuple[Method, ...]] = ("REGISTER", "INTERPOLATED", "COMPARABLE_DAY", "POWER", "NONE")
 
 
+def unit_of(quantity: str) -> str:
+    """The unit a quantity is counted in, empty where nobody has said."""
+    return UNITS.get(quantity.rpartition(":")[2].partition(".")[0], "")
+
+
 def quality_of_sum(qualities: Iterable[Quality]) -> Quality:
     """Only missing: MISSING; missing and anything: INCOMPLETE; else the worst there is."""
     ranks = {QUALITIES.index(quality) for quality in qualities} or {QUALITIES.index("MISSING")}

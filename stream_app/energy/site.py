@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 from stream_app.energy.community import allocations_of, withdrawn
 from stream_app.energy.plausibility import Verdict
-from stream_app.energy.quality import EXPORT, IMPORT, METHODS, QUALITIES, QUARTER_MS, UNITS, Series, quality_of_sum
+from stream_app.energy.quality import EXPORT, IMPORT, METHODS, QUALITIES, QUARTER_MS, Series, quality_of_sum, unit_of
 from stream_app.energy.sharing import SharingError
 from stream_app.records import Allocation, Balance, Method, Quality, QuarterHour
 from stream_app.registry.model import Member, Point, Site, ValidationRule
@@ -214,9 +214,10 @@ def _quarter_hour(
     if key in quarter.adjusted and whole.amount is not None:
         whole = whole._replace(quality="ADJUSTED")
     title = stretches[-1][0] if stretches else ""
-    unit = UNITS.get(quantity.partition(".")[0], "")
     end = quarter.start + QUARTER_MS
-    return QuarterHour(point, site, title, quantity, unit, quarter.start, end, *whole, "NON_VALIDATED", 0, "")
+    return QuarterHour(
+        point, site, title, quantity, unit_of(quantity), quarter.start, end, *whole, "NON_VALIDATED", 0, ""
+    )
 
 
 def amount_of(quarter: Quarter, quantity: str, stretches: Sequence[Stretch]) -> int | None:

@@ -77,8 +77,8 @@ def _zone(text: str) -> str:
 
 
 def _quantity(text: str) -> str:
-    if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", text):
-        raise ValueError(f"{text!r} is no C.D.E of an OBIS code, such as 1.8.0")
+    if not re.fullmatch(r"(0-\d{1,2}:(?=24\.))?\d{1,3}\.\d{1,3}\.\d{1,3}", text):
+        raise ValueError(f"{text!r} is no C.D.E, such as 1.8.0, and no channel's, such as 0-2:24.2.1")
     return text
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.dlms.layout import Layout, Register
 from stream_app.keys.ring import KeyRing
 from stream_app.lane.stage import Output
+from stream_app.meter_plan import Shape
 from stream_app.registry.model import Directory, Point, Site
 from tests.stream_app.ingest_harness import TOPICS, Bench, Frame, Meter
 
@@ -46,3 +49,30 @@ def readings(telegrams: list[Telegram], forget: bool) -> list[Output]:
 @given(st.lists(TELEGRAMS, max_size=12))
 def test_a_remembered_form_writes_the_readings_that_new_ones_would(telegrams: list[Telegram]) -> None:
     assert readings(telegrams, forget=True) == readings(telegrams, forget=False)
+
+
+IMPORT, GAS, WATER = Register("1-0:1.8.0", 0, "Wh"), Register("0-1:24.2.1", -3, "m3"), Register("0-2:24.2.1", -2, "m3")
+HEAT, POWER, CUSTOMERS = Register("0-1:24.2.1", 6, "J"), Register("1-0:1.7.0", 0, "W"), Register("1-1:1.8.0", 3, "Wh")
+
+
+@pytest.mark.parametrize(
+    ("registers", "quantity", "expected"),
+    [
+        pytest.param([IMPORT, GAS], "1.8.0", 7, id="electricity"),
+        pytest.param([GAS, CUSTOMERS], "1.8.0", 7000, id="in-kWh"),
+        pytest.param([GAS], "24.2.1", 7, id="gas-in-litres"),
+        pytest.param([WATER], "24.2.1", 70, id="water-in-litres"),
+        pytest.param([GAS, WATER], "24.2.1", None, id="gas-and-water-are-not-one-series"),
+        pytest.param([GAS, WATER], "0-2:24.2.1", 70, id="the-channel-is-named"),
+        pytest.param([GAS], "0-2:24.2.1", None, id="the-channel-named-has-nothing"),
+        pytest.param([HEAT], "24.2.1", None, id="heat-is-no-volume"),
+        pytest.param([POWER], "1.7.0", None, id="power-is-no-energy"),
+        pytest.param([Register("1-0:1.8.0", None, "")], "1.8.0", None, id="nobody-knows-the-scale"),
+    ],
+)
+def test_a_quantity_is_one_register_of_a_fitting_unit(
+    registers: list[Register], quantity: str, expected: int | None
+) -> None:
+    shape = Shape(Layout(None, tuple(registers), (), ()), (quantity,))
+
+    assert (expected,) == shape.sample([7] * len(registers))

@@ -135,10 +135,10 @@ def test_a_stretch_may_be_covered_by_several_parts_of_its_device_but_none_counts
 
 
 def test_the_unit_follows_from_the_quantity() -> None:
-    rows = Rows(points=(point("P", 1, quantities=("1.8.1", "5.8.0", "24.2.1")),))
+    rows = Rows(points=(point("P", 1, quantities=("1.8.1", "5.8.0", "24.2.1", "0-2:24.2.1")),))
     units = {key[1]: record.unit for key, record in seen(rows, Quarter(T0), closed=True).series.items()}
 
-    assert {"1.8.1": "Wh", "5.8.0": "varh", "24.2.1": "litre"} == units
+    assert {"1.8.1": "Wh", "5.8.0": "varh", "24.2.1": "litre", "0-2:24.2.1": "litre"} == units
 
 
 def test_the_balance_waits_for_every_member() -> None:

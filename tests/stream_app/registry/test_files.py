@@ -112,7 +112,7 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
         ),
         pytest.param(
             {"points": POINTS + f"CH1,4C475A1030A1B2C3,haus-1,{JANUARY},,,1-0:1.8.0\n"},
-            "points.csv:2: quantities: '1-0:1.8.0' is no C.D.E of an OBIS code, such as 1.8.0",
+            "points.csv:2: quantities: '1-0:1.8.0' is no C.D.E, such as 1.8.0, and no channel's, such as 0-2:24.2.1",
             id="quantity-with-medium",
         ),
         pytest.param(
