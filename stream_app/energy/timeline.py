@@ -13,7 +13,7 @@ from stream_app.energy.bracket import Bracket, Mark, between, exactly, lost
 from stream_app.energy.meter_rules import BACKFILL_MS, Known, MeterRules, RegisterRules
 from stream_app.energy.packing import pack_history, unpack_history
 from stream_app.energy.settling import MAX_GAPS, History
-from stream_app.energy.validation import REGISTER_END, suspect, turn, within
+from stream_app.energy.validation import REGISTER_END, believable, suspect, turn, within
 from stream_app.records import Severity
 
 Finding = tuple[str, Severity, str]
@@ -210,8 +210,26 @@ class Timeline:
         if self._suspects.confirmed:
             first, newest, _ = self._suspects
             self._suspects = None
-            self._restart(first)
+            if not self._take_back(first):
+                self._restart(first)
             self._step(newest._replace(value=newest.value + self._base), counted=True)
+
+    def _take_back(self, first: Mark) -> bool:
+        """Forget the front if it was the glitch: the register goes on below it, from where it was before."""
+        front, brackets = self._front or first, self.history.brackets
+        last, mark = brackets[-1], first._replace(value=first.value + self._base)
+        alone = front.at > last.right.at
+        before = last.right if alone else last.left
+        sure = alone or not (last.exact or last.settled or last.was or last.method == "NONE")
+        rise, elapsed = mark.value - before.value, mark.at - before.at
+        if mark.value >= front.value or not sure or not believable(rise, elapsed, self.rules.max_power_w):
+            return False
+        self._find("register.glitch", "WARNING", f"{front.value - self._base} was not the register's: taken back")
+        if not alone:
+            brackets.pop()
+        self._front = before
+        self._step(mark, counted=True)
+        return True
 
     def _restart(self, mark: Mark) -> None:
         """Count on from a register that was reset; ``mark`` as the meter sent it. What lies between is not known."""

@@ -5,8 +5,9 @@ is believable as having passed its highest value has wrapped; behind a gap a sec
 else (a momentary zero, a step back, a jump) is a glitch: it moves nothing, and the next believable reading carries on.
 Only if a lower or higher register persists, at ``CONFIRMING`` readings or more over ``CONFIRMING_MS`` that are
 believable after each other with none between that is believable after the last good one, has it been reset (serviced,
-or exchanged without notice). Then counting begins anew, and the quarters of which nobody knows what they held are
-MISSING.
+or exchanged without notice), unless it goes on below the last good reading from where it was before: then that one was
+the glitch and is taken back. After a reset counting begins anew, and the quarters of which nobody knows what they held
+are MISSING.
 """
 
 from __future__ import annotations
