@@ -40,6 +40,7 @@ from stream_app.lane.ownership import Owner
 log = logging.getLogger(__name__)
 
 WATCH_S = 1.0
+LEAVE_S = 5.0  # to leave the group; without a broker nobody can, and 30 s after SIGTERM Kubernetes kills
 PATIENCE = 10  # an error of the coordinator that is back this many times in a row ends the worker
 
 SETTINGS = {
@@ -139,6 +140,7 @@ class FaustGroup:
 class LaneThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread with Faust's aiokafka consumer."""
 
+    shutdown_timeout = LEAVE_S
     _watch: asyncio.Task[None] | None = None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:

@@ -1,4 +1,4 @@
-"""An edge whose broker is away collects, also when it is started anew meanwhile, and brings everything home."""
+"""A broker that is away: the edge collects, also when it is started anew meanwhile, and brings everything home."""
 
 from __future__ import annotations
 
@@ -56,3 +56,16 @@ def test_what_was_heard_while_the_broker_was_away_is_there_when_it_is_back(
     # One may be there twice: written, and its answer lost with the broker. Frame counters remove it in the backend.
     assert {meter.telegram(at, number_of(meter, at)) for meter, at in seconds} == {frame.value() for frame in frames}
     assert len(heard) > 3 * MANY
+
+
+def test_a_worker_whose_broker_is_away_ends_in_time_when_it_is_told_to(own_kafka: KafkaBroker, tmp_path: Path) -> None:
+    """Kubernetes kills after 30 s, and so does ``end``."""
+    with stack(tmp_path, own_kafka.bootstrap) as line:
+        line.introduce(build(NOON, sites=1, meters=1, push_seconds=(30,)))
+        line.prepare()
+        worker = line.start_worker()
+        wait_until(worker.ready, "a worker with its partitions")
+        own_kafka.stop()
+        wait_until(lambda: worker.page("/ready")[0] == 503, "a worker without a broker")
+
+        assert 0 == worker.end()
