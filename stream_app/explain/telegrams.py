@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from edge_agent.link.errors import MeterDataError
 from edge_agent.link.frame import Refused, Telegram
-from stream_app.dlms.cipher import DATA_NOTIFICATION, read_header, unseal
-from stream_app.dlms.notification import P1_START
+from stream_app.dlms.cipher import DATA_NOTIFICATION, MeterKeys, Sealed, read_header, unseal
+from stream_app.dlms.definitions import Profile
+from stream_app.dlms.notification import P1_START, Reader
 from stream_app.explain.links import link_notes
 from stream_app.explain.notes import Note, rendered
 from stream_app.explain.pushes import apdu_notes, plaintext_notes
 from stream_app.offline import Decoder
+from stream_app.trust import NOT_EVEN_OPENED
 
 STARTS: Final = {0x68: "mbus", 0x7E: "hdlc", 0x00: "wpdu"}
 
@@ -41,10 +43,25 @@ def _apdu(apdu: bytes, decoder: Decoder) -> list[str]:
     held = decoder.keys.of(title)
     if not held:
         return [*lines, f"  ▶ no key is held for {title}"]
+    furthest = max(held, key=lambda one: _progress(sealed, one.keys, decoder.profile))
     try:
-        return lines + _plaintext(unseal(sealed, held[0].keys), decoder)
+        return lines + _plaintext(unseal(sealed, furthest.keys), decoder)
     except MeterDataError as error:
         return [*lines, f"  ▶ {error}"]
+
+
+def _progress(sealed: Sealed, keys: MeterKeys, profile: Profile) -> int:
+    """How far a key gets: it does not open the telegram, opens it, or what it opens can be read.
+
+    Without a tag every key opens it, most to nonsense, so only reading tells which was the meter's.
+    """
+    try:
+        Reader().read(unseal(sealed, keys), profile)
+    except NOT_EVEN_OPENED:
+        return 0
+    except MeterDataError:
+        return 1
+    return 2
 
 
 def _plaintext(plaintext: bytes, decoder: Decoder) -> list[str]:
