@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from edge_agent.link import mbus
+from edge_agent.link.frame import More
 from stream_app.explain.notes import Note, Notebook
 
 FLAG: Final = 0x7E
 BLOCK: Final = 0xE0
 LLC: Final = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
-MBUS_HEADERS: Final = {0x60: 12, 0x7C: 12, 0x61: 4, 0x7D: 4}  # CI: octets of the M-Bus data header
 
 HDLC, MBUS, BLOCKS, WRAPPER = "ISO/IEC 13239", "EN 13757-2", "Green Book 9.4.6.13", "IEC 62056-47 4.4"
 
@@ -67,32 +68,41 @@ def _block(book: Notebook, end: int) -> None:
     book.number(2, "block acknowledged {}", BLOCKS)
     octets = 1 + (book.data[book.at] & 0x7F if book.left and book.data[book.at] & 0x80 else 0)
     book.take(octets, "length of the block data", BLOCKS)
-    book.take(max(0, end - book.at), "part of the APDU", BLOCKS)
+    book.until(end, "part of the APDU", BLOCKS)
 
 
 def _mbus(book: Notebook) -> None:
     start = book.at
-    octets = book.data[start : start + 4]
-    if len(octets) < 4 or octets[0] != octets[3]:
+    verdict = mbus.cut(bytearray(book.data), start)
+    frame = verdict.otherwise if isinstance(verdict, More) else verdict
+    if frame is None:
         book.take(book.left, "no M-Bus frame")
         return
-    length = octets[1]
-    if book.data[start + length + 5 : start + length + 6] != b"\x16" and length < 3:
-        length += 256  # the length octet of some Sagemcom firmware wraps
-    book.take(4, f"start, length {length} twice, start", f"{MBUS} 5.4")
+    octet = book.data[start + 1]
+    length = octet + 256 * (frame.end > start + octet + mbus.ENVELOPE)
+    wrapped = f", wrapped from {length}" if length > octet else ""
+    book.take(4, f"start, length {octet} twice{wrapped}, start", f"{MBUS} 5.4")
     book.take(1, "C field", f"{MBUS} 5.5")
     book.take(1, "A field: FF is broadcast", f"{MBUS} 5.6")
-    control = book.data[book.at] if book.left else 0
-    if control in MBUS_HEADERS:
-        book.take(1, "CI field: an M-Bus data header follows", "EN 13757-1 10")
-        book.take(MBUS_HEADERS[control], "M-Bus data header", "EN 13757-3")
-    else:
-        last = ", the last" if control & 0x10 else ""
-        book.take(1, f"CI field: segment {control & 15}{last}", "EN 13757-1 10")
-    book.take(2, "source and destination SAP", "EN 13757-1 10")
-    book.take(max(0, start + length + 4 - book.at), "part of the APDU")
+    _transport(book, start + length + mbus.ENVELOPE - 2)
     book.take(1, "checksum", f"{MBUS} 5.4")
     book.take(1, "stop", f"{MBUS} 5.4")
+
+
+def _transport(book: Notebook, end: int) -> None:
+    control = book.data[book.at] if book.left else 0
+    if control in mbus.DATA_HEADERS:
+        book.take(1, "CI field: an M-Bus data header follows", "EN 13757-1 10")
+        book.take(mbus.DATA_HEADERS[control], "M-Bus data header", "EN 13757-3")
+    elif control <= 0x1F:
+        last = ", the last" if control & mbus.FIN else ""
+        book.take(1, f"CI field: segment {control & 15}{last}", "EN 13757-1 10")
+    else:
+        book.take(1, "CI field: carries no DLMS", "EN 13757-1 10")
+        book.until(end, "not read")
+        return
+    book.take(2, "source and destination SAP", "EN 13757-1 10")
+    book.until(end, "part of the APDU")
 
 
 def _wrapper(book: Notebook) -> None:

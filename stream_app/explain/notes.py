@@ -32,6 +32,10 @@ class Notebook:
         self.at += len(octets)
         return octets
 
+    def until(self, end: int, meaning: str, clause: str = "") -> None:
+        """Note the octets up to ``end``; none where that is passed already."""
+        self.take(max(0, end - self.at), meaning, clause)
+
     def number(self, count: int, meaning: str, clause: str = "") -> int:
         """Note a big-endian number; ``{}`` in ``meaning`` is its place."""
         value = int.from_bytes(self.data[self.at : self.at + count], "big")

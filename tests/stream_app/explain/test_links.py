@@ -12,6 +12,7 @@ from stream_app.dlms.definitions import packaged
 from stream_app.explain.links import FRAMES, link_notes
 from stream_app.explain.notes import Note, rendered
 from stream_app.explain.pushes import plaintext_notes
+from tests.edge_agent.link.encoder import mbus
 from tests.stream_app.dlms.telegrams import plaintexts
 from tests.vectors.loader import load_vectors
 
@@ -53,3 +54,24 @@ def test_the_mark_stands_in_front_of_the_octet_to_blame() -> None:
     marks = [[line.startswith("  ▶") for line in rendered("x", notes, (at, "why"))].index(True) for at in (0, 1, 2, 3)]
 
     assert [1, 2, 2, 3] == marks
+
+
+def meanings(link: str, captured: bytes) -> list[str]:
+    return [note.meaning for note in link_notes(link, captured)]
+
+
+@pytest.mark.parametrize("octets", [250, 251, 266, 267, 400])
+def test_a_wrapped_m_bus_length_is_read_as_the_reader_reads_it(octets: int) -> None:
+    """L + 256 octets under any L, as checksum and stop byte decide."""
+    frame = mbus(0x00, bytes(octets))
+    notes = link_notes("mbus", frame + mbus(0x11, b"next"))
+
+    assert (len(frame) - 2, "checksum") == next(
+        (note.offset, note.meaning) for note in notes if "check" in note.meaning
+    )
+    assert 2 == sum(note.meaning.startswith("start, length") for note in notes)
+
+
+def test_an_m_bus_frame_that_carries_no_dlms_is_no_segment() -> None:
+    """CI 72 is a variable data respond; its low bits are no segment number."""
+    assert ["CI field: carries no DLMS", "not read", "checksum", "stop"] == meanings("mbus", mbus(0x72, bytes(20)))[3:]
