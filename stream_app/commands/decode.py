@@ -69,7 +69,7 @@ def _profile(folder: Path | None, push_list: str | None, scale_profile: str | No
     except ProfileError as error:
         raise WrongUseError(error.reason) from None
     except ValueError as error:
-        raise WrongUseError(f"{folder}: {error}") from None
+        raise WrongUseError(str(error)) from None
 
 
 if __name__ == "__main__":

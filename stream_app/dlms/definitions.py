@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -27,6 +28,7 @@ NAMED_ROLES: Final = frozenset({
     "register", "id", "scaler_unit", "identification", "device_type", "capture_time",
 })  # fmt: skip
 MAX_REGISTERS: Final = 1024  # remembered per profile; a push has some dozens
+SCALERS: Final = range(-128, 128)  # an integer of one octet on the wire; a value is written out with all its zeros
 FILES: Final = ("push_lists.json", "scale_profiles.json")
 
 
@@ -154,9 +156,34 @@ def packaged() -> Definitions:
 
 
 def load(folder: Path) -> Definitions:
-    """The packaged definitions and those of a folder, either file of which may be missing. Raises ``ValueError``."""
-    own = [json.loads(path.read_text(encoding="utf-8")) if (path := folder / name).exists() else {} for name in FILES]
-    return packaged().with_own(*own)
+    """The packaged definitions and those of a folder, either file of which may be missing.
+
+    Raises ``ValueError`` with everything that is wrong, one problem a line, its file in front.
+    """
+    known = packaged()
+    problems: list[str] = []
+    for path in [folder / name for name in FILES]:
+        try:
+            known = known.with_own(*[_entries(path) if path.name == name else {} for name in FILES])
+        except ValueError as error:
+            problems += [f"{path}: {problem}" for problem in str(error).splitlines()]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return known
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ValueError(error.strerror) from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON in UTF-8: {error}") from error
+    if not isinstance(entries, dict):
+        raise ValueError("is no JSON object of names")
+    return entries
 
 
 def _named(known: Mapping[str, Any], name: str | None, what: str) -> Any:
@@ -188,18 +215,21 @@ def _push_list(name: str, raw: Any, problems: list[str]) -> PushList:
 
 
 def _item(where: str, raw: Any, problems: list[str]) -> Item:
-    raw = raw if isinstance(raw, dict) else {}
+    if not isinstance(raw, dict):
+        problems.append(f"{where}: {brief(raw)} is no object with role, obis, scale and unit")
+        return Item("ignore", NO_CODE, *UNKNOWN)
     role, code = raw.get("role"), raw.get("obis")
-    if role not in ROLES:
-        problems.append(f"{where}: role {role!r} is none of {', '.join(sorted(ROLES))}")
+    if not isinstance(role, str) or role not in ROLES:
+        problems.append(f"{where}: role {brief(role)} is none of {', '.join(sorted(ROLES))}")
+        role = "ignore"
     if role in NAMED_ROLES and not code:
         problems.append(f"{where}: a {role} needs an OBIS code")
     try:
         obis = parse(code) if code else NO_CODE
-    except (TypeError, ValueError) as error:
-        problems.append(f"{where}: {error}")
+    except (TypeError, ValueError):
+        problems.append(f"{where}: {brief(code)} is no OBIS code")
         obis = NO_CODE
-    return Item(str(role), obis, *_scale(where, raw, problems))
+    return Item(role, obis, *_scale(where, raw, problems))
 
 
 def _scale_profile(name: str, raw: Any, problems: list[str]) -> ScaleProfile:
@@ -212,18 +242,24 @@ def _scale_profile(name: str, raw: Any, problems: list[str]) -> ScaleProfile:
 
 
 def _scale(where: str, raw: Any, problems: list[str]) -> Scale:
-    """``"0.01"`` is the power of ten -2."""
     if not isinstance(raw, dict):
-        problems.append(f"{where}: {raw!r} is no object with scale and unit")
+        problems.append(f"{where}: {brief(raw)} is no object with scale and unit")
         return UNKNOWN
     factor, unit = raw.get("scale"), raw.get("unit") or ""
-    if factor is None:
-        return Scale(None, unit)
+    if not isinstance(unit, str) or not unit.isprintable():
+        problems.append(f"{where}: unit {brief(unit)} is no text")
+        unit = ""
+    scale = None if factor is None else _power_of_ten(factor)
+    if scale is None and factor is not None:
+        problems.append(f"{where}: scale {brief(factor)} is no power of ten")
+    return Scale(scale, unit)
+
+
+def _power_of_ten(factor: Any) -> int | None:
+    """``"0.01"`` is -2; None where it is none, or none that a scaler could be."""
     try:
         sign, digits, exponent = Decimal(str(factor)).normalize().as_tuple()
-    except InvalidOperation:
-        sign, digits, exponent = 1, (), 0
-    if sign or digits != (1,) or not isinstance(exponent, int):
-        problems.append(f"{where}: scale {factor!r} is no power of ten")
-        return Scale(None, unit)
-    return Scale(exponent, unit)
+    except ArithmeticError:
+        return None
+    known = not sign and digits == (1,) and isinstance(exponent, int) and exponent in SCALERS
+    return int(exponent) if known else None

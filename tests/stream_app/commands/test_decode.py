@@ -198,6 +198,20 @@ def test_a_bad_key_list_ends_with_2_and_every_problem(tmp_path: Path) -> None:
     assert "0011" not in result.stderr
 
 
+def test_bad_definitions_end_with_2_and_every_problem_behind_its_file(tmp_path: Path) -> None:
+    (tmp_path / "push_lists.json").write_text('{"own": {"items": [{"role": []}, {"role": "ignore", "unit": ["x"]}]}}')
+    (tmp_path / "scale_profiles.json").write_text("[]")
+    result = run(["--definitions", str(tmp_path)], b"\x00")
+
+    expected = [
+        f"{tmp_path / 'push_lists.json'}: push list 'own', item 1",
+        f"{tmp_path / 'push_lists.json'}: push list 'own', item 2",
+        f"{tmp_path / 'scale_profiles.json'}: is no JSON object of names",
+    ]
+    assert 2 == result.exit_code
+    assert expected == [": ".join(line.split(": ")[:2]) for line in result.stderr.splitlines()]
+
+
 def test_a_capture_without_any_telegram_is_one_refusal_that_names_the_suspicion() -> None:
     """A line read with seven data bits has nothing above 7F."""
     result = run([], b"\x28\x5b\x5b\x28\x53" * 20)

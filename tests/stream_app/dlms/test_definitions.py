@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stream_app.dlms.definitions import Definitions, load, packaged
 from stream_app.dlms.errors import ProfileError
@@ -22,6 +26,23 @@ SIZES = {
     "sil-ci1": 24,
     "ksmw-16": 16,
 }
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+ITEM = {"role": "register", "obis": "1-0:1.8.0", "scale": "0.1", "unit": "Wh"}
+ODD_ITEM = st.builds(lambda key, value: {**ITEM, key: value}, st.sampled_from(sorted(ITEM)), JSON)
+PUSH_LIST = (
+    JSON
+    | JSON.map(lambda value: {"items": value})
+    | JSON.map(lambda value: {"lists": value})
+    | st.lists(JSON | ODD_ITEM, min_size=1).map(lambda items: {"items": items})
+)
+SCALE_PROFILE = (
+    JSON | JSON.map(lambda value: {"rules": value}) | (JSON | ODD_ITEM).map(lambda rule: {"rules": {"1.8.0": rule}})
+)
 
 
 def test_the_lists_of_the_documents_have_their_items() -> None:
@@ -107,6 +128,56 @@ def test_every_problem_is_told_at_once() -> None:
         "scale profile 'e'",
     ]
     assert expected == starts
+
+
+@given(PUSH_LIST, SCALE_PROFILE)
+def test_whatever_json_there_is_it_is_taken_or_told(push_list: Any, scale_profile: Any) -> None:
+    """What is taken can be printed: text, and no power of ten with a million zeros."""
+    with suppress(ValueError):
+        known = Definitions({"own": push_list}, {"own": scale_profile})
+        scales = [item[2:] for item in known.push_lists["own"].items]
+        for scale, unit in [*scales, *known.scale_profiles["own"].rules.values()]:
+            assert scale is None or -128 <= scale <= 127
+            assert unit.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        pytest.param(5, "5 is no object with role, obis, scale and unit", id="item"),
+        pytest.param({"role": []}, r"role \[\] is none of", id="role"),
+        pytest.param({"role": "ignore", "unit": ["x"]}, r"unit \['x'\] is no text", id="unit"),
+        pytest.param({"role": "ignore", "unit": "\ud800"}, r"unit '\\ud800' is no text", id="half-character"),
+        pytest.param({"role": "register", "obis": {"1": 8}}, "{'1': 8} is no OBIS code", id="code"),
+        pytest.param({"role": "register", "obis": "1-0:300.8.0"}, "'1-0:300.8.0' is no OBIS code", id="code-above-255"),
+        pytest.param({"role": "ignore", "scale": "1e999999"}, "scale '1e999999' is no power of ten", id="scale"),
+        pytest.param({"role": "ignore", "scale": "1e9999999"}, "scale '1e9999999' is no power of ten", id="overflow"),
+        pytest.param({"role": "ignore", "scale": [1]}, r"scale \[1\] is no power of ten", id="scale-list"),
+    ],
+)
+def test_an_item_of_another_shape_is_told_in_one_line(item: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=rf"\Apush list 'own', item 1: {said}[^\n]*\Z"):
+        Definitions({"own": {"items": [item]}}, {})
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "[[", "[" * 100_000, '{"own": {"items": [7]}}'])
+def test_every_problem_of_a_folder_is_told_with_its_file(text: str, tmp_path: Path) -> None:
+    files = [tmp_path / "push_lists.json", tmp_path / "scale_profiles.json"]
+    for file in files:
+        file.write_text(text)
+
+    with pytest.raises(ValueError, match=r"push_lists\.json: ") as caught:
+        load(tmp_path)
+
+    told = zip(files, str(caught.value).splitlines(), strict=True)
+    assert all(line.startswith(f"{file}: ") for file, line in told)
+
+
+def test_a_folder_in_place_of_a_file_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / "push_lists.json").mkdir()
+
+    with pytest.raises(ValueError, match=r"push_lists.json: .*directory"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,11 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
             id="push-list-role",
         ),
         pytest.param(
+            {"push": '{\n "own-2": {"items": [{"role": []}]}\n}'},
+            "push_lists.json:2: push list 'own-2', item 1: role [] is none of",
+            id="push-list-role-that-is-a-list",
+        ),
+        pytest.param(
             {"validation": "metering_point,condition,action\nCH1,nought,flag\n"},
             "validation.csv:2: condition: 'nought' is none of missing, zero, negative, above, below, above-average",
             id="unknown-condition",
