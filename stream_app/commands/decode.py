@@ -70,7 +70,3 @@ def _profile(folder: Path | None, push_list: str | None, scale_profile: str | No
         raise WrongUseError(error.reason) from None
     except ValueError as error:
         raise WrongUseError(str(error)) from None
-
-
-if __name__ == "__main__":
-    typer.run(decode)
