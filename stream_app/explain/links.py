@@ -5,51 +5,68 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.link import mbus
+from edge_agent.link import apdu, gbt, hdlc, mbus, p1
 from edge_agent.link.frame import More
 from stream_app.explain.notes import Note, Notebook
 
-FLAG: Final = 0x7E
-BLOCK: Final = 0xE0
-LLC: Final = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
-
 HDLC, MBUS, BLOCKS, WRAPPER = "ISO/IEC 13239", "EN 13757-2", "Green Book 9.4.6.13", "IEC 62056-47 4.4"
+P1 = "IEC 62056-21 mode D"
 
 
 def link_notes(link: str, captured: bytes) -> list[Note]:
     """Annotate captured octets of this link."""
     book = Notebook(captured)
-    read_frame = FRAMES.get(link)
-    while read_frame is not None and book.left:
-        read_frame(book)
-    book.take(book.left, "the APDU")
+    read = FRAMES.get(link)
+    while read is not None and book.left:
+        read(book)
+    book.take(book.left, "no telegram")
     return book.notes
 
 
 def _hdlc(book: Notebook) -> None:
-    if book.data[book.at] == FLAG:
-        book.take(1, "flag", f"{HDLC} 4.3")
-        if not book.left or book.data[book.at] == FLAG:
-            return
+    continues = False
+    while book.left:
+        if book.data[book.at] == hdlc.FLAG:
+            book.take(1, "flag", f"{HDLC} 4.3")
+        else:
+            continues = _hdlc_frame(book, continues)
+
+
+def _hdlc_frame(book: Notebook, continues: bool) -> bool:
+    """Note a frame that continues the one before or does not; whether the next continues it."""
     start = book.at
     format_field = int.from_bytes(book.data[start : start + 2], "big")
     length, segmented = format_field & 0x7FF, bool(format_field & 0x800)
     book.take(
         2, f"frame format: type {format_field >> 12:X}, {length} octets{', segmented' * segmented}", f"{HDLC} 4.9.3"
     )
-    end = start + length
     for name in ("destination", "source"):
         book.take(_address_octets(book), f"{name} address", f"{HDLC} 4.7.1")
     book.take(1, "control", f"{HDLC} 5.3")
     book.take(2, "header check sequence", f"{HDLC} 4.9.3")
-    if book.data[book.at : book.at + 3] in LLC:
-        book.take(3, "LLC: destination, source, quality", "IEC 62056-46 6.4.3.2")
-    if book.left and book.at < end - 2:
-        if book.data[book.at] == BLOCK:
-            _block(book, end - 2)
-        else:
-            book.take(end - 2 - book.at, "part of the APDU" if segmented else "APDU, or its last part")
+    end = start + length - 2
+    if continues and not apdu.LLC.match(book.data, book.at):
+        book.until(end, "part of the APDU" if segmented else "last part of the APDU")
+    else:
+        _information(book, end, "part of the APDU" if segmented else "the APDU")
     book.take(2, "frame check sequence", f"{HDLC} 4.2.5")
+    return segmented
+
+
+def _information(book: Notebook, end: int, whole: str) -> None:
+    """What a frame carries: an APDU, or blocks of one; LLC in front, and between blocks."""
+    _llc(book, end)
+    if book.data[book.at : book.at + 1] != bytes((gbt.TAG,)):
+        book.until(end, whole)
+    while book.at < end and book.data[book.at : book.at + 1] == bytes((gbt.TAG,)):
+        _block(book, end)
+        _llc(book, end)
+    book.until(end, "no block")
+
+
+def _llc(book: Notebook, end: int) -> None:
+    if book.at < end and apdu.LLC.match(book.data, book.at):
+        book.take(3, "LLC: destination, source, quality", "IEC 62056-46 6.4.3.2")
 
 
 def _address_octets(book: Notebook) -> int:
@@ -67,8 +84,10 @@ def _block(book: Notebook, end: int) -> None:
     book.number(2, "block number {}", BLOCKS)
     book.number(2, "block acknowledged {}", BLOCKS)
     octets = 1 + (book.data[book.at] & 0x7F if book.left and book.data[book.at] & 0x80 else 0)
-    book.take(octets, "length of the block data", BLOCKS)
-    book.until(end, "part of the APDU", BLOCKS)
+    field = book.data[book.at : book.at + octets]
+    length = int.from_bytes(field[octets > 1 :], "big")
+    book.take(octets, f"length of the block data: {length}", BLOCKS)
+    book.until(min(end, book.at + length), "part of the APDU", BLOCKS)
 
 
 def _mbus(book: Notebook) -> None:
@@ -110,7 +129,30 @@ def _wrapper(book: Notebook) -> None:
     book.number(2, "source wPort {}", WRAPPER)
     book.number(2, "destination wPort {}", WRAPPER)
     length = book.number(2, "length {}", WRAPPER)
-    book.take(length, "the APDU", WRAPPER)
+    _information(book, book.at + length, "the APDU")
 
 
-FRAMES: Final[dict[str, Callable[[Notebook], None]]] = {"hdlc": _hdlc, "mbus": _mbus, "wpdu": _wrapper}
+def _p1(book: Notebook) -> None:
+    ident = p1.IDENT.match(book.data, book.at)
+    sealed = p1.SEALED_BODY.match(book.data, ident.end()) if ident else None
+    if ident and sealed:
+        book.until(ident.end(), "ident line", P1)
+        book.until(sealed.start() + sealed[0].index(b"\n") + 1, "empty line", P1)
+        named = book.data[book.at] == apdu.GENERAL_GLO
+        book.until(apdu.sealed_end(sealed), "the APDU" if named else "the APDU without its tag DB")
+        book.take(book.left, "CRC line, not checked")
+    else:
+        book.take(book.left, "the APDU" if book.data[book.at] == apdu.GENERAL_GLO else "the text", P1)
+
+
+def _bare(book: Notebook) -> None:
+    _information(book, len(book.data), "the APDU")
+
+
+FRAMES: Final[dict[str, Callable[[Notebook], None]]] = {
+    "hdlc": _hdlc,
+    "mbus": _mbus,
+    "wpdu": _wrapper,
+    "p1": _p1,
+    "apdu": _bare,
+}

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from edge_agent.link import hdlc, mbus, p1
+from edge_agent.link.delimiter import PLAIN_APDUS
 from edge_agent.link.errors import MeterDataError
 from edge_agent.link.frame import Refused, Telegram
 from stream_app.dlms.cipher import DATA_NOTIFICATION, MeterKeys, Sealed, read_header, unseal
@@ -17,7 +19,10 @@ from stream_app.explain.pushes import apdu_notes, plaintext_notes
 from stream_app.offline import Decoder
 from stream_app.trust import NOT_EVEN_OPENED
 
-STARTS: Final = {0x68: "mbus", 0x7E: "hdlc", 0x00: "wpdu"}
+STARTS: Final = {
+    mbus.START: "mbus", hdlc.FLAG: "hdlc", 0x00: "wpdu", ord("/"): "p1", p1.SLASH_WITH_PARITY: "p1",
+    **dict.fromkeys(PLAIN_APDUS, "apdu"),
+}  # fmt: skip
 
 
 def explanation(found: Telegram | Refused, line: Mapping[str, Any], decoder: Decoder) -> str:

@@ -12,7 +12,7 @@ from stream_app.dlms.definitions import packaged
 from stream_app.explain.links import FRAMES, link_notes
 from stream_app.explain.notes import Note, rendered
 from stream_app.explain.pushes import plaintext_notes
-from tests.edge_agent.link.encoder import mbus
+from tests.edge_agent.link.encoder import LLC, blocks, hdlc, hdlc_segments, mbus, p1, sealed, wrapper
 from tests.stream_app.dlms.telegrams import plaintexts
 from tests.vectors.loader import load_vectors
 
@@ -75,3 +75,57 @@ def test_a_wrapped_m_bus_length_is_read_as_the_reader_reads_it(octets: int) -> N
 def test_an_m_bus_frame_that_carries_no_dlms_is_no_segment() -> None:
     """CI 72 is a variable data respond; its low bits are no segment number."""
     assert ["CI field: carries no DLMS", "not read", "checksum", "stop"] == meanings("mbus", mbus(0x72, bytes(20)))[3:]
+
+
+BLOCK = [
+    "general-block-transfer",
+    "block control: more follow, window 0",
+    "block number 1",
+    "block acknowledged 0",
+    "length of the block data: 20",
+    "part of the APDU",
+]
+LAST_BLOCK = [BLOCK[0], "block control: last block, window 0", "block number 2", *BLOCK[3:]]
+LLC_NOTE = "LLC: destination, source, quality"
+APDU = sealed(bytes(24))
+
+
+@pytest.mark.parametrize("between", [b"", LLC])
+def test_blocks_are_noted_one_by_one_whatever_carries_them(between: bytes) -> None:
+    """In one HDLC frame, in a wrapper, bare; with their own LLC or without."""
+    both = between.join(blocks(APDU, 20))
+    expected = [*BLOCK, *[LLC_NOTE] * bool(between), *LAST_BLOCK]
+
+    assert [LLC_NOTE, *expected] == meanings("apdu", LLC + both)
+    assert [LLC_NOTE, *expected] == meanings("hdlc", hdlc(both, llc=LLC))[6:-2]
+    assert expected == meanings("wpdu", wrapper(both))[4:]
+
+
+def test_octets_behind_a_block_are_none_of_it() -> None:
+    assert [*BLOCK, "no block"] == meanings("apdu", blocks(APDU, 20)[0] + b"behind")
+
+
+def test_a_segment_that_looks_like_a_block_is_part_of_the_apdu() -> None:
+    """Ciphertext begins with E0 as often as with anything."""
+    first, second, third = hdlc_segments(b"\xdb" + b"\xe0" * 50, 20)
+    found = [meaning for meaning in meanings("hdlc", first + second + third) if "APDU" in meaning]
+
+    assert ["part of the APDU", "part of the APDU", "last part of the APDU"] == found
+
+
+@pytest.mark.parametrize(
+    ("body", "note"), [(APDU, "the APDU"), (sealed(bytes(24), b"")[1:], "the APDU without its tag DB")]
+)
+def test_a_ciphered_p1_body_stands_behind_its_ident_line(body: bytes, note: str) -> None:
+    captured = b"/LGF5E360\r\n\r\n" + body + b"!1234\r\n"
+
+    assert ["ident line", "empty line", note, "CRC line, not checked"] == meanings("p1", captured)
+
+
+def test_a_p1_telegram_is_one_text_or_one_apdu() -> None:
+    assert ["the text"] == meanings("p1", p1(["1-0:1.8.0(000123.456*kWh)"]))
+    assert ["the APDU"] == meanings("p1", APDU)
+
+
+def test_octets_of_no_known_link_are_no_telegram() -> None:
+    assert ["no telegram"] == meanings("", b"noise")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from edge_agent.link.frame import Refused
+from edge_agent.link.telegram import nothing_in
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys
+from stream_app.dlms.definitions import packaged
 from stream_app.explain.telegrams import explanation
 from stream_app.keys.ring import KeyRing
 from stream_app.offline import Decoder
@@ -44,3 +47,19 @@ def test_a_telegram_that_no_key_opens_is_explained_with_the_newest() -> None:
     (found,) = telegrams(vector)
 
     assert "wrong key?" in explanation(found, decoder.line(found), decoder)
+
+
+@pytest.mark.parametrize(
+    ("captured", "meaning"),
+    [
+        pytest.param(b"\x7e\xa0", "frame format", id="hdlc"),
+        pytest.param(b"/LGF5E360", "the text", id="p1"),
+        pytest.param(b"\xe0\x40\x00\x01", "general-block-transfer", id="bare"),
+        pytest.param(b"\x55noise", "no telegram", id="noise"),
+    ],
+)
+def test_what_was_refused_is_explained_as_what_it_begins_like(captured: bytes, meaning: str) -> None:
+    decoder = Decoder(KeyRing(), packaged().profile())
+    refused = Refused(nothing_in(captured, "auto"), captured)
+
+    assert meaning in explanation(refused, decoder.line(refused), decoder)
