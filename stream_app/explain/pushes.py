@@ -17,6 +17,7 @@ from stream_app.dlms.identity import text
 from stream_app.dlms.layout import Sketch
 from stream_app.dlms.notification import check_times, read_notification_header
 from stream_app.dlms.obis import obis
+from stream_app.dlms.units import COSEM
 from stream_app.explain.notes import Note, Notebook
 
 CIPHERING, NOTIFICATION, DATA = "Green Book 9.2.7", "Green Book 9.3.15", "Blue Book 4.1.5"
@@ -101,11 +102,16 @@ def _contents(data: bytes, node: Node) -> str:
     octets = data[node.start : node.end]
     if node.tag in axdr.INTEGERS:
         return str(int.from_bytes(octets, "big", signed=axdr.INTEGERS[node.tag].islower()))
+    if node.tag == axdr.ENUM:
+        unit = COSEM.get(octets[0])  # what enums in pushes are, but for a few
+        return f"{octets[0]}, as a unit {unit}" if unit else str(octets[0])
     if node.tag == axdr.OCTET_STRING and node.size == 6 and octets[5] == 255:
         return f"OBIS {obis(octets).name}"
     if node.tag == axdr.OCTET_STRING and node.size == DATE_TIME_OCTETS and octets[0] == 7:
         return _time(octets)
-    return repr(text(octets)) if node.tag in axdr.STRINGS else octets.hex().upper() or "nothing"
+    if node.tag in axdr.STRINGS:
+        return repr(text(octets))
+    return f"0x{octets.hex().upper()}" if octets else "nothing"
 
 
 def _time(octets: bytes) -> str:
