@@ -33,7 +33,7 @@ class Metrics:
         self.spool_bytes = gauge("spool_bytes", "Bytes of the spool in use")
         self.spool_age = gauge("spool_age_seconds", "Age of the oldest telegram waiting")
         self.spool_dropped = counter("spool_dropped", "Telegrams dropped unacknowledged because the spool was full")
-        self.spool_errors = counter("spool_errors", "Failed attempts to write the spool")
+        self.spool_errors = counter("spool_errors", "Failed attempts to write or read the spool")
 
         self.acknowledged = counter("uplink_acknowledged", "Telegrams Kafka has acknowledged")
         self.uplink_up = gauge("uplink_up", "1 while Kafka takes what is sent")

@@ -95,8 +95,8 @@ class Spool:
         self._db.close()
         self._lock.close()
 
-    def append(self, records: Iterable[Record], kept: Sequence[Kept] = ()) -> int:
-        """Store all of it durably or nothing. How many of the oldest frames had to go for it."""
+    def append(self, records: Iterable[Record], kept: Sequence[Kept] = ()) -> tuple[int, Usage]:
+        """Store all of it durably or nothing. How many of the oldest frames had to go for it, and how full it is."""
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO frames (port, key, received_at, link, clock_synced, captured) VALUES (?, ?, ?, ?, ?, ?)",
@@ -107,7 +107,7 @@ class Spool:
                     "INSERT INTO kept (port, received_at, kind, reason, captured) VALUES (?, ?, ?, ?, ?)", kept
                 )
                 self._db.execute(OLDEST_KEPT, (min(KEPT_BYTES, self._max_bytes // 16),))
-            return self._make_room() if self._drop_oldest else 0
+            return self._make_room() if self._drop_oldest else 0, self.usage()
 
     def first(self, limit: int) -> list[tuple[int, Record]]:
         """The oldest frames with their edge-seq, in order."""
@@ -116,10 +116,11 @@ class Spool:
             (seq, Record(port, key, at, link, bool(synced), data)) for seq, port, key, at, link, synced, data in rows
         ]
 
-    def acknowledge(self, seq: int) -> None:
-        """Everything up to ``seq`` is in Kafka."""
+    def acknowledge(self, seq: int) -> Usage:
+        """Everything up to ``seq`` is in Kafka. How full it is without."""
         with self._transaction():
             self._db.execute("DELETE FROM frames WHERE seq <= ?", (seq,))
+            return self.usage()
 
     def usage(self) -> Usage:
         """How full it is. Only prefixes go, so the numbers in use have no holes and need no counting."""
@@ -152,10 +153,11 @@ class Spool:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # after some errors SQLite has rolled back itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
 
 def read_kept(path: Path) -> Iterator[Kept]:

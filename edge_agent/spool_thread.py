@@ -73,24 +73,15 @@ class SpoolThread:
 
     async def acknowledge(self, seq: int) -> None:
         """Everything up to ``seq`` is in Kafka."""
-        await self._call(self._spool.acknowledge, seq)
-        self.usage = await self._call(self._spool.usage)
+        self.usage = await self._call(self._spool.acknowledge, seq)
         await self._tell()
 
     async def run(self) -> None:
         """Commit what arrives, for ever."""
-        backoff = Backoff()
         while True:
             await self._arrived.wait()
             await asyncio.sleep(TICK)
-            try:
-                await self._commit()
-            except sqlite3.OperationalError as error:  # no space, a card that has gone read-only, an I/O error
-                self._metrics.spool_errors.inc()
-                log.error("the spool cannot be written", reason=str(error), waiting=self._pending)
-                await asyncio.sleep(backoff.pause())
-            else:
-                backoff.succeeded()
+            await self._commit()
 
     def close(self) -> None:
         """Close the spool after its last write."""
@@ -108,8 +99,7 @@ class SpoolThread:
 
     async def _commit(self) -> None:
         records, kept = self._records[:], self._kept[:]
-        dropped = await self._call(self._spool.append, records, kept)
-        self.usage = await self._call(self._spool.usage)
+        dropped, self.usage = await self._call(self._spool.append, records, kept)
         del self._records[: len(records)], self._kept[: len(kept)]  # from here on ``usage`` counts them
         self._pending_bytes -= sum(len(one.captured) for one in records)
         if not self._pending:
@@ -128,4 +118,12 @@ class SpoolThread:
             await self._changed.wait_for(holds)
 
     async def _call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+        """Ask the spool until it can do it: what Kafka has taken must not be sent again for want of a note of it."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+            except sqlite3.OperationalError as error:  # no space, a card that has gone read-only, an I/O error
+                self._metrics.spool_errors.inc()
+                log.error("the disk of the spool fails", reason=str(error), waiting=self._pending)
+                await asyncio.sleep(backoff.pause())

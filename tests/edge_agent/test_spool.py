@@ -69,7 +69,7 @@ TestSpool.settings = settings(max_examples=25, stateful_step_count=15, deadline=
 
 def test_a_full_spool_drops_the_oldest_and_stays_within_its_bound(tmp_path: Path) -> None:
     with closing(Spool(tmp_path / "spool.db", MEGABYTE)) as spool:
-        dropped = sum(spool.append([record(n * 100 + k + 1) for k in range(100)]) for n in range(60))
+        dropped = sum(spool.append([record(n * 100 + k + 1) for k in range(100)])[0] for n in range(60))
         usage = spool.usage()
         kept = [seq for seq, _ in spool.first(10_000)]
 
@@ -81,7 +81,7 @@ def test_a_full_spool_drops_the_oldest_and_stays_within_its_bound(tmp_path: Path
 
 def test_a_spool_that_blocks_drops_nothing(tmp_path: Path) -> None:
     with closing(Spool(tmp_path / "spool.db", MEGABYTE, drop_oldest=False)) as spool:
-        dropped = spool.append([record(n) for n in range(6000)])
+        dropped, _ = spool.append([record(n) for n in range(6000)])
 
     assert 0 == dropped
 

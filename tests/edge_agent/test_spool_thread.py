@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent import spool_thread
+from edge_agent.backoff import Backoff
 from edge_agent.metrics import Metrics
-from edge_agent.spool import Kept, Record, Spool
+from edge_agent.spool import Kept, Record, Spool, Usage, read_kept
 from edge_agent.spool_thread import SpoolThread
 
 MEGABYTE = 1_000_000
@@ -61,7 +64,7 @@ async def test_a_disk_that_fails_for_a_while_loses_nothing(
 ) -> None:
     append, failures = Spool.append, iter([sqlite3.OperationalError("database or disk is full")])
 
-    def failing(*args: object) -> int:
+    def failing(*args: object) -> tuple[int, Usage]:
         if failure := next(failures, None):
             raise failure
         return append(*args)  # type: ignore[arg-type]
@@ -71,6 +74,48 @@ async def test_a_disk_that_fails_for_a_while_loses_nothing(
     await spool.flushed()
 
     assert [(1, records(1)[0])] == await spool.first(10)
+    assert 1 == metrics.registry.get_sample_value("cip_edge_spool_errors_total")
+
+
+class Failing(sqlite3.Connection):
+    """A database whose disk fails once: at the statement before which ``good`` more succeed."""
+
+    good = 1_000_000
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        self._count()
+        return super().execute(*args)
+
+    def executemany(self, *args: Any) -> sqlite3.Cursor:
+        self._count()
+        return super().executemany(*args)
+
+    def _count(self) -> None:
+        type(self).good -= 1
+        if self.good == -1:
+            raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize("good", range(12))
+async def test_whichever_step_of_a_write_fails_nothing_is_lost_and_nothing_doubled(
+    tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, good: int
+) -> None:
+    """Clear telegrams have no counter by which the backend could tell the second from the first."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Failing))
+    monkeypatch.setattr(spool_thread, "Backoff", lambda: Backoff(0.01, 0.01))
+    thread = SpoolThread(Spool(tmp_path / "spool.db", MEGABYTE), MEGABYTE, metrics)
+    monkeypatch.setattr(Failing, "good", good)
+    kept = [Kept("attic", 4, "link", "checksum", b"x")]
+    running = asyncio.create_task(thread.run())
+    await thread.put(records(1, 2), kept)
+    await thread.flushed()
+    frames = await thread.first(10)
+    running.cancel()
+    thread.close()
+
+    assert list(enumerate(records(1, 2), 1)) == frames
+    assert 2 == thread.usage.frames
+    assert kept == list(read_kept(tmp_path / "spool.db"))
     assert 1 == metrics.registry.get_sample_value("cip_edge_spool_errors_total")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from asyncio import Future
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.kafka import Kafka
 from edge_agent.metrics import Metrics
-from edge_agent.spool import Record
+from edge_agent.spool import Record, Spool, Usage
 from edge_agent.spool_thread import SpoolThread
 from edge_agent.uplink import Uplink
 from tests.edge_agent.patience import until
@@ -174,6 +175,28 @@ async def test_only_the_acknowledged_prefix_goes_and_the_rest_is_sent_again(
 
     assert [[1, 2, 3, 4, 5], [3, 4, 5]] == unreliable.sessions
     assert 5 == metrics.registry.get_sample_value("cip_edge_uplink_acknowledged_total")
+
+
+async def test_a_disk_that_fails_after_kafka_has_acknowledged_doubles_nothing(
+    broker: EmbeddedBroker,
+    spool: SpoolThread,
+    metrics: Metrics,
+    unreliable: type[Unreliable],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    acknowledge, failures = Spool.acknowledge, iter([sqlite3.OperationalError("database or disk is full")])
+
+    def failing(*args: Any) -> Usage:
+        if failure := next(failures, None):
+            raise failure
+        return acknowledge(*args)
+
+    monkeypatch.setattr(Spool, "acknowledge", failing)
+    await spool.put([record(1)], [])
+    async with forwarding(broker.bootstrap, spool, metrics):
+        await spool.empty()
+
+    assert [[1]] == unreliable.sessions
 
 
 @pytest.mark.parametrize("kafka_is_there", [True, False])
