@@ -90,6 +90,7 @@ class Agent:
         self.metrics.spool_frames.set(usage.frames)
         self.metrics.spool_bytes.set(usage.used_bytes)
         self.metrics.spool_age.set(age)
+        self.metrics.spool_damaged.set(self.spool.damaged)
         ports = {
             name: "ended" if name in self._ended else "open" if n else "waiting" for name, n in self._lines.items()
         }
@@ -98,7 +99,12 @@ class Agent:
             "ports": ports,
             "uplink": "up" if self.uplink.up else "waiting",
             "uplink_problem": self.uplink.problem,
-            "spool": {"frames": usage.frames, "bytes": usage.used_bytes, "age_seconds": age},
+            "spool": {
+                "frames": usage.frames,
+                "bytes": usage.used_bytes,
+                "age_seconds": age,
+                "damaged": self.spool.damaged,
+            },
         }
 
     async def _supervise(self, port: AnyPort) -> None:

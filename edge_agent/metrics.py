@@ -32,6 +32,7 @@ class Metrics:
         self.spool_frames = gauge("spool_frames", "Telegrams waiting for Kafka")
         self.spool_bytes = gauge("spool_bytes", "Bytes of the spool in use")
         self.spool_age = gauge("spool_age_seconds", "Age of the oldest telegram waiting")
+        self.spool_damaged = gauge("spool_damaged", "Damaged spools that lie aside, to be recovered or removed")
         self.spool_dropped = counter("spool_dropped", "Telegrams dropped unacknowledged because the spool was full")
         self.spool_errors = counter("spool_errors", "Failed attempts to write or read the spool")
 

@@ -6,6 +6,9 @@
 A commit is on the disk when ``append`` returns (``synchronous=FULL``: it survives the power, not just the process).
 The bound is measured in pages in use, so it is what the disk really holds. One process at a time; this class does no
 threading of its own, ``spool_thread`` keeps it off the event loop.
+
+A card may lose blocks with the power. A damaged file is set aside, with what may still be read in it, and collecting
+goes on with a new one.
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ import fcntl
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
+
+import structlog
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS frames (
@@ -37,6 +44,8 @@ DELETE FROM kept WHERE id <= (
 """
 DROPPED_AT_ONCE = 64  # a page is free when its last row goes; telegrams of 500 bytes lie eight to a page
 KEPT_BYTES = 4_000_000
+
+log = structlog.get_logger(__name__)
 
 
 class SpoolLockedError(Exception):
@@ -72,10 +81,17 @@ class Usage(NamedTuple):
     oldest: int | None  # received-at of the first frame
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it says that the file itself is broken: not that it is locked, full or out of reach."""
+    code = getattr(error, "sqlite_errorcode", 0)  # Python's own complaints have none
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class Spool:
-    """Open it, append to it, send what is first, acknowledge."""
+    """Open it, append to it, send what is first, acknowledge. ``damaged`` counts those that lie aside."""
 
     def __init__(self, path: Path, max_bytes: int, *, drop_oldest: bool = True) -> None:
+        self._path = path
         self._max_bytes = max_bytes
         self._drop_oldest = drop_oldest
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +102,30 @@ class Spool:
         except BlockingIOError:
             self._lock.close()
             raise SpoolLockedError(f"another agent uses the spool {path}") from None
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=4194304;")
-        self._db.executescript(SCHEMA)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self.begin_anew(str(error))
 
     def close(self) -> None:
         """Let the next process in."""
         self._db.close()
         self._lock.close()
+
+    def begin_anew(self, reason: str) -> None:
+        """Set the damaged file aside and go on with an empty one."""
+        self._db.close()
+        now = datetime.now(UTC)
+        aside = f"{self._path}.damaged-{now:%Y%m%dT%H%M%S.%fZ}"
+        for part in ("", "-wal", "-shm"):
+            if (file := Path(f"{self._path}{part}")).exists():
+                file.rename(f"{aside}{part}")
+        log.error("the spool is damaged, a new one is begun", reason=reason, set_aside=aside)
+        self._open()
+        # Above every number given so far, whatever it was: never was there one a millisecond since 1970.
+        self._db.execute("INSERT INTO sqlite_sequence VALUES ('frames', ?)", (int(now.timestamp() * 1000),))
 
     def append(self, records: Iterable[Record], kept: Sequence[Kept] = ()) -> tuple[int, Usage]:
         """Store all of it durably or nothing. How many of the oldest frames had to go for it, and how full it is."""
@@ -129,6 +161,19 @@ class Spool:
             return Usage(0, self._used_bytes(), None)
         (last,) = self._db.execute("SELECT max(seq) FROM frames").fetchone()
         return Usage(last - first[0] + 1, self._used_bytes(), first[1])
+
+    def _open(self) -> None:
+        self.damaged = sum(1 for _ in self._path.parent.glob(f"{escape(self._path.name)}.damaged-*Z"))
+        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            self._db.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=4194304;"
+            )
+            self._db.executescript(SCHEMA)
+            self.usage()  # damage at either end shows at once
+        except sqlite3.Error:
+            self._db.close()  # without tables it would fail for ever; closed it ends the agent, and the next one tries
+            raise
 
     def _make_room(self) -> int:
         dropped = 0

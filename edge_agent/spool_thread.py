@@ -16,7 +16,7 @@ import structlog
 
 from edge_agent.backoff import Backoff
 from edge_agent.metrics import Metrics
-from edge_agent.spool import Kept, Record, Spool
+from edge_agent.spool import Kept, Record, Spool, is_damage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,8 +68,12 @@ class SpoolThread:
 
     async def first(self, limit: int) -> list[tuple[int, Record]]:
         """The oldest frames, once there are any."""
-        await self._until(lambda: self.usage.frames > 0)
-        return await self._call(self._spool.first, limit)
+        while True:
+            await self._until(lambda: self.usage.frames > 0)
+            if frames := await self._call(self._spool.first, limit):
+                return frames
+            self.usage = await self._call(self._spool.usage)  # they went with a damaged file
+            await self._tell()
 
     async def acknowledge(self, seq: int) -> None:
         """Everything up to ``seq`` is in Kafka."""
@@ -92,6 +96,11 @@ class SpoolThread:
     def is_full(self) -> bool:
         """Whether ports that can wait have to."""
         return self.usage.used_bytes + self._pending_bytes >= self._full_bytes
+
+    @property
+    def damaged(self) -> int:
+        """How many damaged spools lie aside."""
+        return self._spool.damaged
 
     @property
     def _pending(self) -> int:
@@ -122,8 +131,20 @@ class SpoolThread:
         backoff = Backoff()
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._thread, lambda: self._or_anew(work, *args, **kwargs)
+                )
             except sqlite3.OperationalError as error:  # no space, a card that has gone read-only, an I/O error
                 self._metrics.spool_errors.inc()
                 log.error("the disk of the spool fails", reason=str(error), waiting=self._pending)
                 await asyncio.sleep(backoff.pause())
+
+    def _or_anew(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """In one go, so that of two who meet the damage only the first sets a file aside."""
+        try:
+            return work(*args, **kwargs)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self._spool.begin_anew(str(error))
+            return work(*args, **kwargs)

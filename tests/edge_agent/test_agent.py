@@ -201,6 +201,23 @@ async def test_a_replayed_file_ends_the_agent_when_it_is_sent_and_the_code_tells
     )
 
 
+async def test_a_damaged_spool_does_not_keep_an_agent_from_collecting_and_is_told(
+    tmp_path: Path, broker: EmbeddedBroker
+) -> None:
+    (tmp_path / "capture.bin").write_bytes(sealed(1))
+    bench = Bench(tmp_path, broker.bootstrap, f'kind = "file"\npath = "{tmp_path / "capture.bin"}"')
+    bench.spool.write_bytes(bytes(100_000))
+    code = await (await bench.start("--once")).wait()
+    [told] = bench.said("the spool is damaged, a new one is begun")
+    afterwards = Agent(read_settings(bench.config))
+    afterwards.spool.close()
+
+    assert (0, [sealed(1)]) == (code, await received(broker.bootstrap, 1))
+    assert ("error", "file is not a database") == (told["level"], told["reason"])
+    assert 1 == afterwards.state()["spool"]["damaged"]
+    assert 1 == afterwards.metrics.registry.get_sample_value("cip_edge_spool_damaged")
+
+
 async def test_a_started_agent_has_no_cipher_no_backend_and_no_faust_in_memory(
     tmp_path: Path, broker: EmbeddedBroker
 ) -> None:

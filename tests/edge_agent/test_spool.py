@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge_agent.spool import Kept, Record, Spool, SpoolLockedError, read_kept
+from edge_agent.spool import Kept, Record, Spool, SpoolLockedError, is_damage, read_kept
 
 MEGABYTE = 1_000_000
 
@@ -113,6 +114,50 @@ def test_what_was_refused_is_kept_bounded_and_can_be_read_beside_a_running_agent
 
     assert refused[-len(seen) :] == seen
     assert 50 <= len(seen) <= 63  # a sixteenth of the spool
+
+
+@pytest.mark.parametrize(
+    "content", [pytest.param(bytes(100_000), id="erased"), pytest.param(b"SQLite? no" * 9000, id="another-file")]
+)
+def test_what_is_no_spool_is_set_aside_as_it_is_and_collecting_goes_on(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "spool.db"
+    with closing(Spool(path, MEGABYTE)) as spool:
+        spool.append([record(n) for n in range(300)])
+    path.write_bytes(content)
+    with closing(Spool(path, MEGABYTE)) as spool:
+        spool.append([record(1)])
+        [(seq, found)] = spool.first(10)
+        there = spool.damaged
+    [aside] = tmp_path.glob("spool.db.damaged-*")
+
+    assert (record(1), content, 1) == (found, aside.read_bytes(), there)
+    assert seq > 300  # an acknowledgement that is still on its way must not hit what came after
+    with closing(Spool(path, MEGABYTE)) as spool:
+        assert ([(seq, record(1))], 1) == (spool.first(10), spool.damaged)
+
+
+def test_a_spool_that_cannot_be_opened_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    (tmp_path / "spool.db").mkdir()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        Spool(tmp_path / "spool.db", MEGABYTE)
+
+    assert [] == list(tmp_path.glob("spool.db.damaged-*"))
+
+
+def test_a_locked_a_full_and_a_read_only_disk_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    found = []
+    for trouble in ("locked", "full", "readonly"):
+        with closing(sqlite3.connect(path, timeout=0)) as db, closing(sqlite3.connect(path)) as other:
+            db.execute("CREATE TABLE IF NOT EXISTS one (a BLOB)")
+            if trouble == "locked":
+                other.execute("BEGIN EXCLUSIVE")
+            db.execute("PRAGMA max_page_count = 2" if trouble == "full" else f"PRAGMA query_only = {trouble[0] == 'r'}")
+            with pytest.raises(sqlite3.OperationalError, match=trouble) as error:
+                db.execute("INSERT INTO one VALUES (zeroblob(20000))")
+            found.append(is_damage(error.value))
+
+    assert [False, False, False] == found
 
 
 def test_what_append_has_returned_survives_kill_9(tmp_path: Path) -> None:

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import edge_agent.spool
 from edge_agent import spool_thread
 from edge_agent.backoff import Backoff
 from edge_agent.metrics import Metrics
 from edge_agent.spool import Kept, Record, Spool, Usage, read_kept
 from edge_agent.spool_thread import SpoolThread
+from tests.edge_agent.cards import erase
+from tests.edge_agent.patience import until
 
 MEGABYTE = 1_000_000
 
@@ -117,6 +121,56 @@ async def test_whichever_step_of_a_write_fails_nothing_is_lost_and_nothing_doubl
     assert 2 == thread.usage.frames
     assert kept == list(read_kept(tmp_path / "spool.db"))
     assert 1 == metrics.registry.get_sample_value("cip_edge_spool_errors_total")
+
+
+def damaged_spool(folder: Path, pages: range) -> Path:
+    """One that has lost these pages and the root of ``kept``, which nothing but ``append`` looks at."""
+    path = folder / "spool.db"
+    with closing(Spool(path, MEGABYTE)) as spool:
+        spool.append(records(*range(200), size=3000))
+    with closing(sqlite3.connect(path)) as db:
+        [(root,)] = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'kept'")
+    erase(path, pages)
+    erase(path, range(root - 1, root))
+    return path
+
+
+@pytest.mark.parametrize("shows_in", ["the start", "append", "first", "acknowledge"])
+async def test_damage_costs_what_was_in_the_file_and_nothing_that_comes_after(
+    tmp_path: Path, metrics: Metrics, shows_in: str
+) -> None:
+    path = damaged_spool(tmp_path, range(1, 200) if shows_in == "the start" else range(10, 190))
+    thread = SpoolThread(Spool(path, MEGABYTE), MEGABYTE, metrics)
+    running = asyncio.create_task(thread.run())
+    frames = asyncio.create_task(thread.first(1000) if shows_in == "first" else asyncio.sleep(0, []))
+    if shows_in == "acknowledge":
+        await thread.acknowledge(150)
+    if shows_in != "append":
+        await until(lambda: thread.damaged == 1)
+    kept = [Kept("attic", 4, "link", "checksum", b"x")]
+    await thread.put(records(1, 2), kept)
+    await thread.flushed()
+    found = await frames or await thread.first(10)
+    running.cancel()
+    thread.close()
+
+    assert records(1, 2) == [record for _, record in found]
+    assert 2 == thread.usage.frames
+    assert kept == list(read_kept(path))
+    assert 1 == thread.damaged
+
+
+async def test_where_no_new_spool_can_be_begun_the_agent_ends_rather_than_collect_into_memory(
+    tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_thread, "Backoff", lambda: Backoff(0.01, 0.01))
+    thread = SpoolThread(Spool(damaged_spool(tmp_path, range(10, 190)), MEGABYTE), MEGABYTE, metrics)
+    monkeypatch.setattr(edge_agent.spool, "SCHEMA", "CREATE TABLE frames AS SELECT * FROM a_disk_that_is_full")
+    await thread.put(records(1), [Kept("attic", 4, "link", "checksum", b"x")])
+
+    with pytest.raises(sqlite3.ProgrammingError):
+        await thread.run()
+    thread.close()
 
 
 async def test_memory_is_bounded_while_the_disk_cannot_follow(
