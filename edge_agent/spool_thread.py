@@ -22,7 +22,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TICK = 0.05  # seconds; at most that much is lost with the power, and a card sees at most 20 commits a second
-MOST_PENDING = 4096  # telegrams in memory, a few megabytes
+MOST_PENDING = 4_000_000  # bytes in memory
+BESIDE = 240  # bytes of memory that a telegram takes beside its own, as measured
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +49,10 @@ class SpoolThread:
         self._records += records
         self._kept += kept
         self.refused += len(kept)
-        self._pending_bytes += sum(len(one.captured) for one in records)
+        self._pending_bytes += _size(records) + _size(kept)
         self._arrived.set()
-        if self._pending > MOST_PENDING:
-            await self._until(lambda: self._pending <= MOST_PENDING)
+        if self._pending_bytes > MOST_PENDING:
+            await self._until(lambda: self._pending_bytes <= MOST_PENDING)
 
     async def room(self) -> None:
         """Wait until the spool has room: for ports that would rather wait than see the oldest dropped."""
@@ -110,7 +111,7 @@ class SpoolThread:
         records, kept = self._records[:], self._kept[:]
         dropped, self.usage = await self._call(self._spool.append, records, kept)
         del self._records[: len(records)], self._kept[: len(kept)]  # from here on ``usage`` counts them
-        self._pending_bytes -= sum(len(one.captured) for one in records)
+        self._pending_bytes -= _size(records) + _size(kept)
         if not self._pending:
             self._arrived.clear()
         if dropped:
@@ -148,3 +149,7 @@ class SpoolThread:
                 raise
             self._spool.begin_anew(str(error))
             return work(*args, **kwargs)
+
+
+def _size(found: Sequence[Record | Kept]) -> int:
+    return sum(len(one.captured) + BESIDE for one in found)

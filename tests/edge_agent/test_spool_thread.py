@@ -173,14 +173,24 @@ async def test_where_no_new_spool_can_be_begun_the_agent_ends_rather_than_collec
     thread.close()
 
 
-async def test_memory_is_bounded_while_the_disk_cannot_follow(
-    spool: SpoolThread, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("size", [20, 400, 8192])
+@pytest.mark.parametrize("forwarded", [True, False])
+async def test_memory_is_bounded_to_a_few_megabytes_while_the_disk_cannot_follow(
+    tmp_path: Path, metrics: Metrics, size: int, forwarded: bool
 ) -> None:
-    monkeypatch.setattr(spool_thread, "MOST_PENDING", 2)
-    await spool.put(records(1, 2), [])
-    waiting = asyncio.create_task(spool.put(records(3), []))
-    await asyncio.sleep(0)
-    waited = not waiting.done()
+    thread = SpoolThread(Spool(tmp_path / "spool.db", 100 * MEGABYTE), 100 * MEGABYTE, metrics)
+    put = 0
+    while True:
+        kept = [] if forwarded else [Kept("attic", 4, "link", "checksum", bytes(size)) for _ in range(50)]
+        waiting = asyncio.create_task(thread.put(records(*range(50), size=size) if forwarded else [], kept))
+        put += 50
+        await asyncio.sleep(0)
+        if not waiting.done():
+            break
+    running = asyncio.create_task(thread.run())
     await waiting
+    await thread.flushed()
+    running.cancel()
+    thread.close()
 
-    assert waited
+    assert 3 * MEGABYTE < put * (size + 240) < 5 * MEGABYTE
