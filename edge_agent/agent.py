@@ -81,7 +81,7 @@ class Agent:
                     task.cancel()
         finally:
             self.spool.close()
-        log.info("ended", waiting=self.spool.usage.frames)
+        log.info("ended", waiting=self.spool.usage.frames, lost=self.spool.pending)
 
     def state(self) -> State:
         """For ``/ready``; sets the gauges that change with time alone."""

@@ -60,21 +60,20 @@ class Line:
         silent = True
         try:
             while True:
-                if self._waits:
-                    await self._spool.room()
+                await self._spool.room(waits=self._waits)
                 data = await self._read(source, None if silent else self._port.idle_s)
                 silent = data is None
                 if data is None:
-                    await self._take(self._delimiter.idle())
+                    self._take(self._delimiter.idle())
                 elif data:
                     self._at = self._clock.now_ms()
                     self.received += len(data)
                     self._count_bytes(len(data))
-                    await self._take(self._delimiter.feed(data))
+                    self._take(self._delimiter.feed(data))
                 else:
                     return
         finally:
-            await self._take(self._delimiter.idle())
+            self._take(self._delimiter.idle())
 
     async def _read(self, source: Source, patience: float | None) -> bytes | None:
         """The next bytes, none at the end, None when the line stays silent for ``patience`` seconds."""
@@ -86,7 +85,7 @@ class Line:
                 return None
             raise
 
-    async def _take(self, found: Sequence[Telegram | Refused]) -> None:
+    def _take(self, found: Sequence[Telegram | Refused]) -> None:
         self._count_noise(self._delimiter.discarded - self._noise)
         self._noise = self._delimiter.discarded
         if not found:
@@ -101,4 +100,4 @@ class Line:
         for one in kept:
             self._metrics.refused.labels(one.port, one.kind).inc()
             log.debug("refused", port=one.port, kind=one.kind, reason=one.reason, octets=len(one.captured))
-        await self._spool.put(records, kept)
+        self._spool.put(records, kept)

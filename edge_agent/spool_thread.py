@@ -44,28 +44,25 @@ class SpoolThread:
         self.usage = spool.usage()
         self.refused = 0
 
-    async def put(self, records: Sequence[Record], kept: Sequence[Kept]) -> None:
-        """Take over what a port has cut. Returns at once unless the disk cannot follow."""
+    def put(self, records: Sequence[Record], kept: Sequence[Kept]) -> None:
+        """Take over what a port has cut, also from one that is being closed; any other waits for ``room`` before."""
         self._records += records
         self._kept += kept
         self.refused += len(kept)
         self._pending_bytes += _size(records) + _size(kept)
         self._arrived.set()
-        if self._pending_bytes > MOST_PENDING:
-            await self._until(lambda: self._pending_bytes <= MOST_PENDING)
 
-    async def room(self) -> None:
-        """Wait until the spool has room: for ports that would rather wait than see the oldest dropped."""
-        if self.is_full:
-            await self._until(lambda: not self.is_full)
+    async def room(self, *, waits: bool) -> None:
+        """Wait while the disk cannot follow; with ``waits`` also while the spool is full, lest it drop the oldest."""
+        await self._until(lambda: self._pending_bytes <= MOST_PENDING and not (waits and self.is_full))
 
     async def flushed(self) -> None:
         """Wait until everything handed over is on the disk."""
-        await self._until(lambda: not self._pending)
+        await self._until(lambda: not self.pending)
 
     async def empty(self) -> None:
         """Wait until everything handed over is in Kafka."""
-        await self._until(lambda: not self._pending and not self.usage.frames)
+        await self._until(lambda: not self.pending and not self.usage.frames)
 
     async def first(self, limit: int) -> list[tuple[int, Record]]:
         """The oldest frames, once there are any."""
@@ -104,7 +101,8 @@ class SpoolThread:
         return self._spool.damaged
 
     @property
-    def _pending(self) -> int:
+    def pending(self) -> int:
+        """How many telegrams are in memory alone."""
         return len(self._records) + len(self._kept)
 
     async def _commit(self) -> None:
@@ -112,7 +110,7 @@ class SpoolThread:
         dropped, self.usage = await self._call(self._spool.append, records, kept)
         del self._records[: len(records)], self._kept[: len(kept)]  # from here on ``usage`` counts them
         self._pending_bytes -= _size(records) + _size(kept)
-        if not self._pending:
+        if not self.pending:
             self._arrived.clear()
         if dropped:
             self._metrics.spool_dropped.inc(dropped)
@@ -137,7 +135,7 @@ class SpoolThread:
                 )
             except sqlite3.OperationalError as error:  # no space, a card that has gone read-only, an I/O error
                 self._metrics.spool_errors.inc()
-                log.error("the disk of the spool fails", reason=str(error), waiting=self._pending)
+                log.error("the disk of the spool fails", reason=str(error), waiting=self.pending)
                 await asyncio.sleep(backoff.pause())
 
     def _or_anew(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

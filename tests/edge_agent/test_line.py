@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from edge_agent import spool_thread
 from edge_agent.clock import Clock
 from edge_agent.line import Line, judge
 from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import Refused, Telegram
 from edge_agent.metrics import Metrics
 from edge_agent.settings import Port
-from edge_agent.spool import Kept, Record
+from edge_agent.spool import Kept, Record, Spool
 from edge_agent.spool_thread import SpoolThread
 from tests.edge_agent.meters import CLEAR, TITLE, sealed
+from tests.edge_agent.patience import until
 
 OWN = TITLE.hex().upper()
 OTHER = "AAAAAAAAAAAAAAAA"
@@ -109,3 +112,25 @@ async def test_what_is_whole_when_a_line_is_closed_is_saved(spool: SpoolThread, 
     await spool.flushed()
 
     assert [sealed(1), CLEAR] == await captured(spool)
+
+
+async def test_a_line_that_is_closed_ends_even_while_the_disk_cannot_follow(
+    tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it still had is handed over; nothing may wait for a disk that perhaps never comes back."""
+    monkeypatch.setattr(spool_thread, "MOST_PENDING", 0)
+    nobody_writes = SpoolThread(Spool(tmp_path / "spool.db", 1_000_000), 1_000_000, metrics)
+    source = asyncio.StreamReader()
+    settings = port(title=OTHER, accept_clear=True, idle_s=60)
+    reading = asyncio.create_task(Line(settings, nobody_writes, Clock(), metrics, waits=False).run(source))
+
+    def telegrams() -> float | None:
+        return metrics.registry.get_sample_value("cip_edge_telegrams_total", {"port": "attic"})
+
+    source.feed_data(sealed(1) + CLEAR)
+    await until(lambda: telegrams() == 1)
+    reading.cancel()
+    ended, _ = await asyncio.wait([reading], timeout=2)
+    nobody_writes.close()
+
+    assert ({reading}, 2) == (ended, telegrams())

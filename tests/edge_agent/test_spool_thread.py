@@ -26,8 +26,8 @@ def records(*numbers: int, size: int = 100) -> list[Record]:
 
 
 async def test_what_is_put_comes_out_in_order_and_goes_when_acknowledged(spool: SpoolThread) -> None:
-    await spool.put(records(1, 2), [])
-    await spool.put(records(3), [Kept("attic", 4, "link", "checksum", b"x")])
+    spool.put(records(1, 2), [])
+    spool.put(records(3), [Kept("attic", 4, "link", "checksum", b"x")])
     await spool.flushed()
     frames = await spool.first(10)
     await spool.acknowledge(2)
@@ -38,7 +38,7 @@ async def test_what_is_put_comes_out_in_order_and_goes_when_acknowledged(spool: 
 
 
 async def test_it_is_empty_only_when_everything_is_acknowledged(spool: SpoolThread) -> None:
-    await spool.put(records(1), [])
+    spool.put(records(1), [])
     empty = asyncio.create_task(spool.empty())
     await spool.first(1)
     waited = not empty.done()
@@ -51,8 +51,8 @@ async def test_it_is_empty_only_when_everything_is_acknowledged(spool: SpoolThre
 async def test_ports_that_can_wait_are_held_while_it_is_full(tmp_path: Path, metrics: Metrics) -> None:
     thread = SpoolThread(Spool(tmp_path / "spool.db", MEGABYTE, drop_oldest=False), MEGABYTE, metrics)
     running = asyncio.create_task(thread.run())
-    await thread.put(records(*range(64), size=16_000), [])
-    held = asyncio.create_task(thread.room())
+    thread.put(records(*range(64), size=16_000), [])
+    held = asyncio.create_task(thread.room(waits=True))
     await thread.flushed()
     was_held = not held.done()
     await thread.acknowledge(32)
@@ -74,7 +74,7 @@ async def test_a_disk_that_fails_for_a_while_loses_nothing(
         return append(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Spool, "append", failing)
-    await spool.put(records(1), [])
+    spool.put(records(1), [])
     await spool.flushed()
 
     assert [(1, records(1)[0])] == await spool.first(10)
@@ -111,7 +111,7 @@ async def test_whichever_step_of_a_write_fails_nothing_is_lost_and_nothing_doubl
     monkeypatch.setattr(Failing, "good", good)
     kept = [Kept("attic", 4, "link", "checksum", b"x")]
     running = asyncio.create_task(thread.run())
-    await thread.put(records(1, 2), kept)
+    thread.put(records(1, 2), kept)
     await thread.flushed()
     frames = await thread.first(10)
     running.cancel()
@@ -148,7 +148,7 @@ async def test_damage_costs_what_was_in_the_file_and_nothing_that_comes_after(
     if shows_in != "append":
         await until(lambda: thread.damaged == 1)
     kept = [Kept("attic", 4, "link", "checksum", b"x")]
-    await thread.put(records(1, 2), kept)
+    thread.put(records(1, 2), kept)
     await thread.flushed()
     found = await frames or await thread.first(10)
     running.cancel()
@@ -166,7 +166,7 @@ async def test_where_no_new_spool_can_be_begun_the_agent_ends_rather_than_collec
     monkeypatch.setattr(spool_thread, "Backoff", lambda: Backoff(0.01, 0.01))
     thread = SpoolThread(Spool(damaged_spool(tmp_path, range(10, 190)), MEGABYTE), MEGABYTE, metrics)
     monkeypatch.setattr(edge_agent.spool, "SCHEMA", "CREATE TABLE frames AS SELECT * FROM a_disk_that_is_full")
-    await thread.put(records(1), [Kept("attic", 4, "link", "checksum", b"x")])
+    thread.put(records(1), [Kept("attic", 4, "link", "checksum", b"x")])
 
     with pytest.raises(sqlite3.ProgrammingError):
         await thread.run()
@@ -182,8 +182,9 @@ async def test_memory_is_bounded_to_a_few_megabytes_while_the_disk_cannot_follow
     put = 0
     while True:
         kept = [] if forwarded else [Kept("attic", 4, "link", "checksum", bytes(size)) for _ in range(50)]
-        waiting = asyncio.create_task(thread.put(records(*range(50), size=size) if forwarded else [], kept))
+        thread.put(records(*range(50), size=size) if forwarded else [], kept)
         put += 50
+        waiting = asyncio.create_task(thread.room(waits=False))
         await asyncio.sleep(0)
         if not waiting.done():
             break

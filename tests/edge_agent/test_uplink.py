@@ -63,7 +63,7 @@ async def received(broker: EmbeddedBroker, count: int) -> list[ConsumerRecord[by
 async def test_a_record_says_whose_it_is_and_where_it_comes_from(
     broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics
 ) -> None:
-    await spool.put([record(3)], [])
+    spool.put([record(3)], [])
     async with forwarding(broker.bootstrap, spool, metrics):
         await spool.empty()
     [frame] = await received(broker, 1)
@@ -84,7 +84,7 @@ async def test_a_time_ahead_of_the_clock_is_the_clocks_time_for_the_broker(
     broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics
 ) -> None:
     """A broker refuses times far in the future; they come from a clock that has been set right since."""
-    await spool.put([record(1, received_at=NOW + 86_400_000)], [])
+    spool.put([record(1, received_at=NOW + 86_400_000)], [])
     async with forwarding(broker.bootstrap, spool, metrics):
         await spool.empty()
     [frame] = await received(broker, 1)
@@ -96,10 +96,10 @@ async def test_an_outage_delays_and_loses_and_disorders_nothing(
     broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics
 ) -> None:
     async with forwarding(broker.bootstrap, spool, metrics) as up:
-        await spool.put([record(n) for n in range(100)], [])
+        spool.put([record(n) for n in range(100)], [])
         await spool.empty()
         broker.down()
-        await spool.put([record(n) for n in range(100, 200)], [])
+        spool.put([record(n) for n in range(100, 200)], [])
         await until(lambda: not up.up)
         waiting = spool.usage.frames
         broker.up()
@@ -117,7 +117,7 @@ async def test_a_broker_that_is_away_from_the_start_is_waited_for(
 ) -> None:
     broker.down()
     async with forwarding(broker.bootstrap, spool, metrics) as up:
-        await spool.put([record(1)], [])
+        spool.put([record(1)], [])
         await until(lambda: metrics.registry.get_sample_value("cip_edge_uplink_failures_total") != 0)
         problem = up.problem
         broker.up()
@@ -168,7 +168,7 @@ async def test_only_the_acknowledged_prefix_goes_and_the_rest_is_sent_again(
     broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable]
 ) -> None:
     unreliable.refuses = {3}
-    await spool.put([record(n) for n in range(5)], [])
+    spool.put([record(n) for n in range(5)], [])
     await spool.flushed()
     async with forwarding(broker.bootstrap, spool, metrics):
         await spool.empty()
@@ -192,7 +192,7 @@ async def test_a_disk_that_fails_after_kafka_has_acknowledged_doubles_nothing(
         return acknowledge(*args)
 
     monkeypatch.setattr(Spool, "acknowledge", failing)
-    await spool.put([record(1)], [])
+    spool.put([record(1)], [])
     async with forwarding(broker.bootstrap, spool, metrics):
         await spool.empty()
 
@@ -208,7 +208,7 @@ async def test_a_session_without_answers_is_given_up_only_where_kafka_is_there(
         await until(lambda: up.up)
         if not kafka_is_there:
             broker.down()
-        await spool.put([record(1)], [])
+        spool.put([record(1)], [])
         _, waiting = await asyncio.wait([asyncio.create_task(spool.empty())], timeout=None if kafka_is_there else 1.5)
         for task in waiting:
             task.cancel()
@@ -219,7 +219,7 @@ async def test_a_session_without_answers_is_given_up_only_where_kafka_is_there(
 async def test_large_telegrams_are_sent_in_portions_a_broker_accepts(
     broker: EmbeddedBroker, spool: SpoolThread, metrics: Metrics, unreliable: type[Unreliable]
 ) -> None:
-    await spool.put([Record("attic", TITLES[0], NOW, "hdlc", True, bytes(16_384)) for _ in range(50)], [])
+    spool.put([Record("attic", TITLES[0], NOW, "hdlc", True, bytes(16_384)) for _ in range(50)], [])
     await spool.flushed()
     portions = []
     acknowledge = spool.acknowledge
