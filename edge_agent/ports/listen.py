@@ -18,12 +18,9 @@ async def serve(port: ListenPort, read: Reader) -> None:
     lines: list[asyncio.Task[None]] = []  # oldest first
 
     async def attend(source: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(OSError):  # the gateway may come again
             keep_alive(writer)
-            with suppress(OSError):  # the gateway may come again
-                await read(source)
-        finally:
-            writer.close()
+            await read(source)
 
     def connected(source: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(lines) == port.connections:
@@ -31,6 +28,7 @@ async def serve(port: ListenPort, read: Reader) -> None:
         line = group.create_task(attend(source, writer))
         lines.append(line)
         line.add_done_callback(lambda line: lines.remove(line) if line in lines else None)
+        line.add_done_callback(lambda _: writer.close())  # also of a line that had to go before it began
 
     async with asyncio.TaskGroup() as group:
         server = await asyncio.start_server(connected, port.host, port.port)

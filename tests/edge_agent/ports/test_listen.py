@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
@@ -61,6 +62,15 @@ async def test_a_gateway_that_comes_back_takes_the_place_of_its_dead_connection(
         after = await heard.get()
 
     assert ((0, b"before"), (1, b"after")) == (before, after)
+
+
+async def test_of_gateways_that_come_in_the_same_instant_those_without_a_place_are_hung_up(free_port: int) -> None:
+    async with listening(free_port, 1) as (_, connect):
+        await connect()
+        first, _second = (socket.create_connection(("127.0.0.1", free_port)) for _ in range(2))
+        source, _writer = await asyncio.open_connection(sock=first)
+        async with asyncio.timeout(5):
+            assert b"" == await source.read()
 
 
 async def test_one_gateway_that_breaks_off_does_not_disturb_another(free_port: int) -> None:
