@@ -209,8 +209,12 @@ def as_toml(settings: Settings) -> str:
 
 
 def _table(heading: str, table: Mapping[str, Any]) -> list[str]:
-    # Strings, numbers and booleans of JSON are those of TOML.
-    plain = [f"{name} = {json.dumps(value)}" for name, value in table.items() if not isinstance(value, dict)]
+    # Strings, numbers and booleans of JSON are those of TOML, but for its pairs of escapes for one character.
+    plain = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        for name, value in table.items()
+        if not isinstance(value, dict)
+    ]
     inner = [(name, value) for name, value in table.items() if isinstance(value, dict)]
     below = [line for name, value in inner for line in _table(f"{heading[:-1]}.{name}]", value)]
     return [heading, *plain, "", *below]
