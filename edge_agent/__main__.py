@@ -58,9 +58,12 @@ async def run(settings: Settings, once: bool) -> int:
 
 def show_refused(settings: Settings) -> None:
     """One JSON object a line, oldest first."""
-    for one in read_kept(settings.edge.spool) if settings.edge.spool.exists() else ():
-        line = {**one._asdict(), "received_at": iso(one.received_at), "captured": one.captured.hex().upper()}
-        typer.echo(json.dumps(line))
+    try:
+        for one in read_kept(settings.edge.spool) if settings.edge.spool.exists() else ():
+            line = {**one._asdict(), "received_at": iso(one.received_at), "captured": one.captured.hex().upper()}
+            typer.echo(json.dumps(line))
+    except sqlite3.Error as error:
+        give_up(f"spool {settings.edge.spool}: {error}")
 
 
 def give_up(*reasons: str) -> NoReturn:

@@ -261,6 +261,14 @@ async def test_a_second_agent_on_one_spool_is_turned_away_as_wrong_use(
     assert "another agent uses the spool" in (tmp_path / "second.log").read_text()
 
 
+async def test_refused_telegrams_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "127.0.0.1:1", gateway_port(1))
+    bench.spool.write_bytes(bytes(100_000))
+    code = await (await bench.start("--refused")).wait()
+
+    assert (2, f"spool {bench.spool}: file is not a database\n") == (code, bench.log.read_text())
+
+
 async def test_a_port_that_fails_for_a_reason_nobody_foresaw_does_not_end_the_agent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
