@@ -52,7 +52,10 @@ async def run(settings: Settings, once: bool) -> int:
         agent = Agent(settings)
     except (SpoolLockedError, sqlite3.Error, OSError) as error:
         give_up(f"spool {settings.edge.spool}: {error}")
-    await agent.run(once=once)
+    try:
+        await agent.run(once=once)
+    except OSError as error:  # what is not caught further in: the port of the health page
+        give_up(f"health: {error}")
     return REFUSED if once and agent.spool.refused else DONE
 
 

@@ -95,11 +95,12 @@ class Agent:
             name: "ended" if name in self._ended else "open" if n else "waiting" for name, n in self._lines.items()
         }
         return {
-            "ready": self.uplink.up and "waiting" not in ports.values(),
+            "ready": self.uplink.up and not self.spool.problem and "waiting" not in ports.values(),
             "ports": ports,
             "uplink": "up" if self.uplink.up else "waiting",
             "uplink_problem": self.uplink.problem,
             "spool": {
+                "problem": self.spool.problem,
                 "frames": usage.frames,
                 "bytes": usage.used_bytes,
                 "age_seconds": age,

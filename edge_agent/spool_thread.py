@@ -43,6 +43,7 @@ class SpoolThread:
         self._full_bytes = max_bytes - max_bytes // 16  # room for what is on its way when a port begins to wait
         self.usage = spool.usage()
         self.refused = 0
+        self.problem: str | None = None  # of the disk, while it does not take what arrives
 
     def put(self, records: Sequence[Record], kept: Sequence[Kept]) -> None:
         """Take over what a port has cut, also from one that is being closed; any other waits for ``room`` before."""
@@ -108,6 +109,7 @@ class SpoolThread:
     async def _commit(self) -> None:
         records, kept = self._records[:], self._kept[:]
         dropped, self.usage = await self._call(self._spool.append, records, kept)
+        self.problem = None
         del self._records[: len(records)], self._kept[: len(kept)]  # from here on ``usage`` counts them
         self._pending_bytes -= _size(records) + _size(kept)
         if not self.pending:
@@ -134,6 +136,7 @@ class SpoolThread:
                     self._thread, lambda: self._or_anew(work, *args, **kwargs)
                 )
             except sqlite3.OperationalError as error:  # no space, a card that has gone read-only, an I/O error
+                self.problem = str(error)
                 self._metrics.spool_errors.inc()
                 log.error("the disk of the spool fails", reason=str(error), waiting=self.pending)
                 await asyncio.sleep(backoff.pause())

@@ -30,9 +30,10 @@ async def serve(port: ListenPort, read: Reader) -> None:
         line.add_done_callback(lambda line: lines.remove(line) if line in lines else None)
         line.add_done_callback(lambda _: writer.close())  # also of a line that had to go before it began
 
-    async with asyncio.TaskGroup() as group:
-        server = await asyncio.start_server(connected, port.host, port.port)
-        try:
+    server = await asyncio.start_server(connected, port.host, port.port, start_serving=False)
+    try:
+        async with asyncio.TaskGroup() as group:
+            await server.start_serving()
             await asyncio.get_running_loop().create_future()
-        finally:
-            server.close()
+    finally:
+        server.close()

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import sqlite3
 import sys
 import tty
@@ -267,6 +268,16 @@ async def test_refused_telegrams_that_cannot_be_read_are_told_in_one_line(tmp_pa
     code = await (await bench.start("--refused")).wait()
 
     assert (2, f"spool {bench.spool}: file is not a database\n") == (code, bench.log.read_text())
+
+
+async def test_a_health_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "127.0.0.1:1", gateway_port(1))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bench.config.write_text(bench.config.read_text().replace("port = 0", f"port = {taken.getsockname()[1]}"))
+        code = await (await bench.start()).wait()
+
+    assert 2 == code
+    assert bench.log.read_text().endswith("address already in use\n")
 
 
 async def test_a_port_that_fails_for_a_reason_nobody_foresaw_does_not_end_the_agent(

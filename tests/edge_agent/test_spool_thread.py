@@ -75,8 +75,11 @@ async def test_a_disk_that_fails_for_a_while_loses_nothing(
 
     monkeypatch.setattr(Spool, "append", failing)
     spool.put(records(1), [])
+    await until(lambda: spool.problem is not None)
+    problem = spool.problem
     await spool.flushed()
 
+    assert ("database or disk is full", None) == (problem, spool.problem)
     assert [(1, records(1)[0])] == await spool.first(10)
     assert 1 == metrics.registry.get_sample_value("cip_edge_spool_errors_total")
 

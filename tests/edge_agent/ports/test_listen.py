@@ -5,6 +5,8 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
+import pytest
+
 from edge_agent.ports import listen
 from edge_agent.ports.port import Source
 from edge_agent.settings import ListenPort
@@ -81,3 +83,12 @@ async def test_one_gateway_that_breaks_off_does_not_disturb_another(free_port: i
         said = await heard.get()
 
     assert b"still here" == said[1]
+
+
+async def test_a_port_that_is_taken_is_an_error_of_the_system_like_a_line_that_is_lost(free_port: int) -> None:
+    async def nobody(_: Source) -> None:
+        raise AssertionError("nobody can connect")
+
+    settings = ListenPort(name="gateways", kind="listen", host="127.0.0.1", port=free_port)
+    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(OSError, match="address already in use"):
+        await listen.serve(settings, nobody)
