@@ -23,7 +23,7 @@ from stream_app.dlms.definitions import Item, Profile, PushList, Scale
 from stream_app.dlms.errors import EncodingError, ProfileError
 from stream_app.dlms.identity import NAMELESS, Form
 from stream_app.dlms.layout import CODE_OCTETS, Register, Sketch
-from stream_app.dlms.obis import Kind, Obis, obis
+from stream_app.dlms.obis import PERIODS, Kind, Obis, obis
 from stream_app.dlms.push_objects import PushObject, read_object_list
 from stream_app.dlms.units import cosem_unit
 
@@ -215,12 +215,15 @@ class Reading:
             self.sketch.id(node, one.name, form)
 
     def is_code(self, node: Node) -> bool:
-        """Six octets, value group A a medium and F 255: no id in characters looks so. Codes are constants."""
+        """Six octets, value group A a medium and F 255 or a billing period: no id in characters looks so.
+
+        Codes are constants.
+        """
         return (
             node.tag == OCTET_STRING
             and node.size == CODE_OCTETS
             and self.data[node.start] < 16
-            and self.data[node.end - 1] == 255
+            and self.data[node.end - 1] in PERIODS
         )
 
     def code(self, node: Node) -> Obis:

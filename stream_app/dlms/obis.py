@@ -13,9 +13,12 @@ CURRENTS: Final = frozenset({31, 51, 71})
 LAST_MEASURE: Final = 95  # value group C: from 96 on service entries, lists and profiles
 FIRST_MAKER_MEASURE: Final = 128
 MODEL_ID: Final = 7  # 96.1.7: by the book the eighth device id, on Nordic meters the model
+CURRENT: Final = 255  # value group F
+PERIODS: Final = frozenset({*range(127), CURRENT})  # billing periods: to 99 by number, from 101 on counted back
 
-# DSMR 4 prints 1-0:99:97.0 and 1-0:72:32.0, and there are meters made after it.
-_TEXT: Final = re.compile(r"(?:(\d{1,3})-(\d{1,3}):)?(\d{1,3})[.:](\d{1,3})\.(\d{1,3})(?:[.*]255)?")
+# DSMR 4 prints 1-0:99:97.0 and 1-0:72:32.0, and there are meters made after it. A billing period stands behind * if the
+# meter ended it, behind & if somebody did by hand.
+_TEXT: Final = re.compile(r"(?:(\d{1,3})-(\d{1,3}):)?(\d{1,3})[.:](\d{1,3})\.(\d{1,3})(?:\.255|[*&](\d{1,3}))?")
 
 
 class Kind(Enum):
@@ -28,7 +31,10 @@ class Kind(Enum):
 
 
 class Obis(NamedTuple):
-    """A code: ``name`` as ``A-B:C.D.E``, ``quantity`` as ``C.D.E`` (A and B differ between meters)."""
+    """A code: ``name`` as ``A-B:C.D.E``, ``quantity`` as ``C.D.E`` (A and B differ between meters).
+
+    What a register was when a billing period ended is another quantity: ``A-B:C.D.E*F``, ``C.D.E*F``.
+    """
 
     name: str
     quantity: str
@@ -41,18 +47,23 @@ NO_CODE: Final = Obis("?", "", Kind.OTHER)
 @lru_cache(maxsize=8192)
 def obis(code: bytes) -> Obis:
     """The OBIS code of six octets."""
-    a, b, c, d, e, _ = code
-    quantity = f"{c}.{d}.{e}"
-    return Obis(f"{a}-{b}:{quantity}", quantity, _kind(a, c, d, e))
+    a, b, c, d, e, f = code
+    kind = _kind(a, c, d, e)
+    if f == CURRENT:
+        quantity = f"{c}.{d}.{e}"
+    else:
+        quantity = f"{c}.{d}.{e}*{f}"
+        kind = kind if kind is Kind.REGISTER else Kind.OTHER
+    return Obis(f"{a}-{b}:{quantity}", quantity, kind)
 
 
 def parse(text: str) -> Obis:
-    """The code written as ``A-B:C.D.E``, or ``C.D.E`` of electricity. Raises ``ValueError``."""
+    """The code written as ``A-B:C.D.E`` or ``A-B:C.D.E*F``, of electricity without ``A-B:``. Raises ``ValueError``."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no OBIS code")
-    a, b, *cde = (int(group) for group in match.groups(default="-1"))
-    return obis(bytes((max(a, ELECTRICITY) if a < 0 else a, max(b, 0), *cde, 255)))
+    a, b, c, d, e, f = match.groups()
+    return obis(bytes((int(a or ELECTRICITY), int(b or 0), int(c), int(d), int(e), int(f or CURRENT))))
 
 
 def _kind(a: int, c: int, d: int, e: int) -> Kind:

@@ -24,7 +24,7 @@ from stream_app.dlms.layout import Layouts, Push, Register
 from stream_app.dlms.obis import Kind, Obis, parse
 from stream_app.dlms.units import p1_unit
 
-_OBJECT: Final = re.compile(rb"([0-9.:*-]{5,24})((?:\([^()]*\))+)")
+_OBJECT: Final = re.compile(rb"([0-9.:*&-]{5,24})((?:\([^()]*\))+)")
 _VALUE: Final = re.compile(rb"\(([^()]*)\)")
 # 18 digits fit 64 bits.
 _NUMBER: Final = re.compile(rb"(-?)(?=[\d.]{1,19}(?:\*|\Z))(\d{1,12})(?:\.(\d{1,9}))?(?:\*([A-Za-z0-9]{1,6}))?")

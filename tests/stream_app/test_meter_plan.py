@@ -10,6 +10,7 @@ from stream_app.dlms.layout import Layout, Register
 from stream_app.keys.ring import KeyRing
 from stream_app.lane.stage import Output
 from stream_app.meter_plan import Shape
+from stream_app.reading_encoder import OTHER, assign_slots
 from stream_app.registry.model import Directory, Point, Site
 from tests.stream_app.ingest_harness import TOPICS, Bench, Frame, Meter
 
@@ -76,3 +77,10 @@ def test_a_quantity_is_one_register_of_a_fitting_unit(
     shape = Shape(Layout(None, tuple(registers), (), ()), (quantity,))
 
     assert (expected,) == shape.sample([7] * len(registers))
+
+
+def test_a_billing_periods_register_is_no_quantity_of_today() -> None:
+    layout = Layout(None, (Register("1-0:1.8.0*101", 0, "Wh"), Register("1-0:1.8.0", 0, "Wh")), (), ())
+
+    assert (1000,) == Shape(layout, ("1.8.0",)).sample((900, 1000))
+    assert ([OTHER], "import_wh") == (assign_slots(layout.registers)[:1], assign_slots(layout.registers)[1].column)

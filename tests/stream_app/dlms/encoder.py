@@ -40,9 +40,10 @@ def scaler_unit(scale: int, unit: str) -> bytes:
 
 
 def code(text: str) -> bytes:
-    medium, rest = text.split("-")
+    current, _, period = text.partition("*")
+    medium, rest = current.split("-")
     channel, cde = rest.split(":")
-    return bytes(int(part) for part in (medium, channel, *cde.split("."), "255"))
+    return bytes(int(part) for part in (medium, channel, *cde.split("."), period or "255"))
 
 
 def date_time(year: int, month: int, day: int, hour: int, minute: int, second: int, deviation: int = -0x8000) -> bytes:
@@ -124,6 +125,7 @@ def registers(draw: st.DrawFn) -> Register:
     bits = 8 * TAGS[kind][1]
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if kind.startswith("i") else (0, (1 << bits) - 1)
     obis = f"1-{draw(st.integers(0, 1))}:{measure}.{draw(st.sampled_from((7, 8)))}.{draw(st.integers(0, 4))}"
+    obis += draw(st.sampled_from(("", "", "*1", "*101")))  # of a billing period that has ended
     return Register(
         obis, kind, draw(st.integers(low, high)), draw(st.integers(-3, 3)), draw(st.sampled_from(sorted(UNITS)))
     )

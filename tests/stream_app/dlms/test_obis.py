@@ -10,19 +10,44 @@ from stream_app.dlms.obis import Kind, obis, parse
 from stream_app.dlms.units import cosem_unit, p1_unit
 
 
-@given(st.tuples(*[st.integers(0, 255)] * 5))
-def test_a_code_written_and_parsed_is_itself(groups: tuple[int, int, int, int, int]) -> None:
-    one = obis(bytes((*groups, 255)))
+@given(st.binary(min_size=6, max_size=6))
+def test_a_code_written_and_parsed_is_itself(code: bytes) -> None:
+    one = obis(code)
 
     assert one == parse(one.name)
-    assert one == parse(one.name + ".255")
+
+
+@given(st.binary(min_size=5, max_size=5), st.integers(0, 254))
+def test_codes_that_differ_in_any_group_have_different_names(groups: bytes, period: int) -> None:
+    current, billed = obis(groups + b"\xff"), obis(groups + bytes((period,)))
+
+    assert current.name + f"*{period}" == billed.name
+    assert current.quantity != billed.quantity
+
+
+@pytest.mark.parametrize("end", ["", "*255", ".255"])
+def test_the_last_group_of_what_is_current_may_be_written_or_not(end: str) -> None:
+    assert "1-0:1.8.0" == parse("1-0:1.8.0" + end).name
+
+
+@pytest.mark.parametrize("text", ["1-0:1.8.0*01", "1-0:1.8.0&01", "1-0:1.8.0*1"])
+def test_a_billing_period_is_named_in_one_way(text: str) -> None:
+    assert "1-0:1.8.0*1" == parse(text).name
+
+
+@pytest.mark.parametrize("text", ["0-0:1.0.0*1", "0-0:96.1.0*101"])
+def test_of_what_is_past_only_registers_are_read(text: str) -> None:
+    assert Kind.OTHER is parse(text).kind
 
 
 def test_a_code_without_medium_is_electricity() -> None:
     assert "1-0:1.8.0" == parse("1.8.0").name
 
 
-@pytest.mark.parametrize("text", ["", "1-0", "1-0:1.8", "1-0:1.8.256", "1-0:4:24.7.0", "1-0:1.8.x", "999-0:1.8.0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1-0", "1-0:1.8", "1-0:1.8.256", "1-0:4:24.7.0", "1-0:1.8.x", "999-0:1.8.0", "1-0:1.8.0*", "1-0:1.8.0*256"],
+)
 def test_what_is_no_code_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no OBIS code|range\(0, 256\)"):
         parse(text)

@@ -114,6 +114,13 @@ def test_seven_decimals_are_kept() -> None:
     assert {"1-0:1.8.0": (521857825309, -4, "Wh")} == registers(read("1-0:1.8.0*255(00052185.7825309*kWh)"))
 
 
+@pytest.mark.parametrize("mark", ["*", "&"])
+def test_a_billing_periods_register_stands_beside_the_current_one(mark: str) -> None:
+    push = read("1-0:1.8.0(00012345.678*kWh)", f"1-0:1.8.0{mark}01(00012000.000*kWh)")
+
+    assert {"1-0:1.8.0": (12345678, 0, "Wh"), "1-0:1.8.0*1": (12000000, 0, "Wh")} == registers(push)
+
+
 def test_a_colon_for_the_first_point_of_a_code_is_read_as_dsmr_4_prints_it() -> None:
     push = read("1-0:99:97.0(1)(0:96.7.19)(101208152415W)(0000000240*s)", "1-0:1.7.0(1*W)", "1-0:72:7.0(230*V)")
 
