@@ -84,13 +84,13 @@ class Reading:
             raise ProfileError(f"the object list names {len(objects)} values, {1 + len(nodes)} came", offset=self.at)
         objects = objects[1:]
         scales = {
-            one[1].name: self.scaler_unit(nodes[index])
+            one[:2]: self.scaler_unit(nodes[index])
             for index, one in enumerate(objects)
             if one[2] == (DEMAND_SCALER_UNIT if one[0] == DEMAND else SCALER_UNIT) and is_scaler_unit(nodes[index])
         }
         for (class_id, one, attribute), node in zip(objects, nodes, strict=True):
             if attribute == VALUE and class_id != MBUS_CLIENT:
-                self.value(one, node, scales.get(one.name) if scales else None)
+                self.value(one, node, scales.get((class_id, one)) if scales else None)
             elif attribute == 0 and node.tag == STRUCTURE:
                 self.structure(node)
             elif class_id == MBUS_CLIENT:

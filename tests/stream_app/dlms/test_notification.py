@@ -249,6 +249,18 @@ def test_a_demand_register_has_its_scale_and_capture_time_one_attribute_further(
     assert "2024-03-01T12:00:00" == captured.local
 
 
+def test_a_register_and_a_demand_register_of_one_code_keep_their_own_scales() -> None:
+    attributes = [(40, "0-8:25.9.0", 2), *((c, "1-0:1.7.0", a) for c, a in ((3, 2), (3, 3), (5, 2), (5, 4)))]
+    objects = [
+        structure(integer("u16", class_id), octets(code(obis)), integer("i8", attribute), integer("u16", 0))
+        for class_id, obis, attribute in attributes
+    ]
+    values = (integer("u16", 5000), scaler_unit(-1, "W"), integer("u16", 7), scaler_unit(2, "W"))
+    push = Reader().read(notification(structure(group(1, objects), *values), NOON), ZURICH)
+
+    assert [(5000, -1), (7, 2)] == [(raw, r.scale) for raw, r in zip(push.values, push.layout.registers, strict=True)]
+
+
 @settings(max_examples=50)
 @given(st.binary(max_size=80))
 def test_random_octets_behind_a_header_are_refused_or_read_but_never_break_anything(body: bytes) -> None:
