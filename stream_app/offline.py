@@ -104,12 +104,13 @@ def _utc(time: MeterTime) -> str | None:
 
 
 def _registers(push: Push) -> dict[str, dict[str, Any]]:
-    registers = {
-        register.obis: _value(raw, register) for raw, register in zip(push.values, push.layout.registers, strict=True)
-    }
+    """By code. Of a code sent twice the first counts, as it does for columns and quarters."""
+    registers: dict[str, dict[str, Any]] = {}
+    for raw, register in zip(push.values, push.layout.registers, strict=True):
+        registers.setdefault(register.obis, _value(raw, register))
     for obis, time in zip(push.layout.captures, push.captured, strict=True):
         if time is not None and obis in registers:
-            registers[obis]["captured_at"] = _utc(time) or time.local
+            registers[obis].setdefault("captured_at", _utc(time) or time.local)
     return registers
 
 

@@ -12,6 +12,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from stream_app.commands.decode import decode
+from stream_app.dlms.layout import Layout, Register
+from stream_app.meter_plan import Shape
+from stream_app.reading_encoder import assign_slots
 from tests.vectors.loader import FOLDER, Outcome, Vector, load_vectors
 
 VECTORS = {vector.id: vector for vector in load_vectors()}
@@ -130,6 +133,15 @@ def test_a_line_has_the_published_fields(tmp_path: Path) -> None:
         },
     }
     assert expected == line
+
+
+def test_of_a_register_sent_twice_the_first_counts_as_it_does_in_the_worker() -> None:
+    (line,) = lines(run([], b"/LGF5E360\r\n\r\n1-0:1.8.0(1000*Wh)\r\n1-0:1.8.0(900*Wh)\r\n!\r\n"))
+    registers = (Register("1-0:1.8.0", 0, "Wh"), Register("1-0:1.8.0", 0, "Wh"))
+
+    assert {"1-0:1.8.0": {"value": "1000", "unit": "Wh"}} == line["registers"]
+    assert (1000,) == Shape(Layout(None, registers, (), ()), ("1.8.0",)).sample((1000, 900))
+    assert ["import_wh", None] == [slot.column for slot in assign_slots(registers)]
 
 
 def test_hex_text_may_be_decorated(tmp_path: Path) -> None:
