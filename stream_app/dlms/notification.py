@@ -14,10 +14,10 @@ from typing import Final
 from stream_app.dlms.axdr import OCTET_STRING, Cursor
 from stream_app.dlms.body import read_body
 from stream_app.dlms.cipher import DATA_NOTIFICATION
-from stream_app.dlms.clock import DATE_TIME_OCTETS, date_time
+from stream_app.dlms.clock import DATE_TIME_OCTETS, MeterTime, date_time
 from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import EncodingError, PlaintextError
-from stream_app.dlms.layout import Layouts, Push, Sketch, Template
+from stream_app.dlms.layout import OPEN_ZONE, Layouts, Push, Sketch, Template
 from stream_app.dlms.p1_objects import read_text
 
 P1_START: Final = b"/"
@@ -25,6 +25,7 @@ INVOKE_ID_END: Final = 5
 MAX_TEMPLATES: Final = 512  # 2 KB each
 MAX_SAME_SIZE: Final = 8  # templates of one length and profile, tried one after the other
 
+MIDNIGHT: Final = bytes(4)
 OTHER_APDUS: Final = {0xC0: "get-request", 0xC2: "event-notification-request", 0xC4: "get-response"}
 
 
@@ -78,14 +79,24 @@ class Reader:
 
 
 def check_times(plaintext: bytes, sketch: Sketch) -> None:
-    """Raises ``EncodingError`` with the place of a clock in the body that cannot be."""
-    place = sketch.times.get("clock")
-    if place is not None:
-        start, end = place
+    """Raises ``EncodingError`` with the place of a time in the body that cannot be; of one in two parts only where the
+    template needs it.
+    """
+    octets = {what: plaintext[start:end] for what, (start, end) in sketch.times.items()}
+    known = [_time(octets[what], sketch.times[what][0]) for what in ("header", "clock") if what in octets]
+    if not any(known) and "date" in octets and "time" in octets:
         try:
-            date_time(plaintext[start:end], None)
-        except EncodingError as error:
-            raise EncodingError(error.reason, offset=start) from error
+            _time(octets["date"] + octets["time"] + OPEN_ZONE, sketch.times["time"][0])
+        except EncodingError:
+            _time(octets["date"] + MIDNIGHT + OPEN_ZONE, sketch.times["date"][0])
+            raise
+
+
+def _time(octets: bytes, at: int) -> MeterTime | None:
+    try:
+        return date_time(octets, None)
+    except EncodingError as error:
+        raise EncodingError(error.reason, offset=at) from error
 
 
 def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
@@ -103,7 +114,7 @@ def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
             raise EncodingError(f"a date-time of {length} octets", offset=cursor.at - 1)
         start = cursor.take(length)
         if length:
-            date_time(plaintext[start : cursor.at], None)
+            _time(plaintext[start : cursor.at], start)
             sketch.time("header", start, cursor.at)
     except EncodingError as error:
         raise PlaintextError(f"no push: {error.reason} (wrong key?)", offset=error.offset) from error

@@ -85,7 +85,10 @@ class Reading:
 
     def half_of_time(self, one: Obis, values: list[bytes]) -> None:
         """Time (0.9.1) and date (0.9.2) apart, on meters that send no clock."""
-        self.split[one.quantity] = values[0]
+        if values[0]:
+            self.split[one.quantity] = values[0]
+        if self.time is None and len(self.split) == 2:
+            self.time = p1_time(self.split["0.9.2"] + self.split["0.9.1"], self.profile.zone)
 
     def identity(self, one: Obis, values: list[bytes]) -> None:
         """An id: hex digits of characters by the standard, plain on some meters."""
@@ -136,12 +139,9 @@ class Reading:
 
     def push(self, layouts: Layouts) -> Push:
         """All of it."""
-        time = self.time
-        if time is None and len(self.split) == 2:
-            time = p1_time(self.split["0.9.2"] + self.split["0.9.1"], self.profile.zone)
         layout = layouts.of(None, self.registers, self.ids, [name for name, _ in self.captures])
         captured = tuple([captured for _, captured in self.captures])
-        return Push(layout, tuple(self.values), tuple(self.octets), time, None, captured)
+        return Push(layout, tuple(self.values), tuple(self.octets), self.time, None, captured)
 
 
 def _characters(value: bytes) -> bytes:

@@ -78,25 +78,6 @@ def read(body: bytes, time: bytes = NOON) -> object:
     return Reader().read(notification(body, time), ZURICH)
 
 
-def test_a_header_without_time_leaves_it_to_the_clock_object() -> None:
-    body = structure(octets(code("0-0:1.0.0")), octets(NOON), octets(code("1-0:1.8.0")), integer("u32", 5))
-    push = Reader().read(notification(body), ZURICH)
-
-    assert push.time is not None
-    assert "2024-03-01T12:00:00" == push.time.local
-    assert push.time == push.payload_clock
-
-
-def test_a_date_and_a_time_apart_make_the_time_of_a_list_without_any_other() -> None:
-    items = [{"role": "time"}, {"role": "date"}, {"role": "register", "obis": "1-0:1.8.0", "scale": "1", "unit": "Wh"}]
-    profile = Definitions({"own": {"items": items}}, {}).profile(push_list="own", timezone="Europe/Vienna")
-    body = structure(octets(bytes((19, 1, 14, 0))), octets(bytes((7, 0xE0, 3, 24, 4))), integer("u32", 5))
-    push = Reader().read(notification(body), profile)
-
-    assert push.time is not None
-    assert ("2016-03-24T19:01:14", 1458842474000) == (push.time.local, push.time.utc_ms)
-
-
 def test_a_register_sent_as_null_is_left_out() -> None:
     body = structure(octets(code("1-0:1.8.0")), integer("u32", 5), octets(code("1-0:2.8.0")), b"\x00")
     push = Reader().read(notification(body, NOON), ZURICH)
@@ -201,14 +182,6 @@ def test_an_object_list_that_names_another_number_of_values_is_refused() -> None
 
     with pytest.raises(ProfileError, match="names 2 values, 3 came"):
         read(bytes(body) + integer("u32", 7))
-
-
-def test_a_clock_that_cannot_be_is_refused_with_its_place() -> None:
-    body = structure(octets(code("0-0:1.0.0")), octets(date_time(2024, 2, 30, 0, 0, 0)))
-    with pytest.raises(EncodingError, match="no such date") as caught:
-        read(body)
-
-    assert len(notification(b"", NOON)) + 2 + 8 + 2 == caught.value.offset
 
 
 def test_newer_object_lists_with_more_fields_are_read() -> None:

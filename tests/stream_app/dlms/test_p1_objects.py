@@ -150,6 +150,24 @@ def test_an_empty_clock_leaves_the_time_open() -> None:
     assert read("0-0:1.0.0()", "1-0:2.8.0(1*Wh)").time is None
 
 
+def test_a_time_and_a_date_apart_are_the_time_where_there_is_no_clock() -> None:
+    push = read("1-0:0.9.1(120000)", "1-0:0.9.2(240301)", "1-0:1.7.0(1*W)")
+
+    assert push.time is not None
+    assert "2024-03-01T12:00:00" == push.time.local
+
+
+def test_a_time_and_a_date_apart_that_cannot_be_are_refused_at_the_line_of_the_second() -> None:
+    with pytest.raises(EncodingError, match="no such date") as caught:
+        read("1-0:0.9.1(120000)", "1-0:0.9.2(241301)", "1-0:1.7.0(1*W)")
+
+    assert ("p1", len("/KFM5KAIFA-METER\r\n\r\n1-0:0.9.1(120000)\r\n")) == (caught.value.layer, caught.value.offset)
+
+
+def test_an_empty_date_leaves_the_time_open() -> None:
+    assert read("1-0:0.9.1(120000)", "1-0:0.9.2()", "1-0:1.7.0(1*W)").time is None
+
+
 def test_texts_histories_and_limits_are_not_read() -> None:
     push = read(
         "0-0:96.13.0(3031)", "0-0:98.1.0(170701000000S)(000053.563*kWh)(1)", "0-0:17.0.0(90.000*kW)", "1-0:1.7.0(1*W)"
