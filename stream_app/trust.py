@@ -19,6 +19,7 @@ from stream_app.dlms.errors import (
     AuthenticationError,
     ClearTextRefusedError,
     DowngradeError,
+    NoPushError,
     PlaintextError,
     ReplayError,
     UnknownKeyError,
@@ -175,4 +176,6 @@ def open_telegram(
         if verdict not in PASSES:
             raise ReplayError(verdict.value)
         return Opened(push, held, control, counter, fingerprint, verdict, newest)
+    if isinstance(refusal, NoPushError) and not control & AUTHENTICATED:
+        raise NoPushError(f"{refusal.reason} (wrong key?)", offset=refusal.offset) from refusal
     raise refusal or UnknownKeyError("no key is held for this system title")

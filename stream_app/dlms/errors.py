@@ -27,10 +27,14 @@ class AuthenticationError(MeterDataError):
 
 
 class PlaintextError(MeterDataError):
-    """It decrypts to something that is no push: most often the wrong key under a telegram without a tag."""
+    """No plaintext, or none that is a push."""
 
     kind = "plaintext"
     layer = "cipher"
+
+
+class NoPushError(PlaintextError):
+    """The plaintext is no push: another APDU, or the nonsense that a wrong key makes where no tag tells."""
 
 
 class EncodingError(MeterDataError):

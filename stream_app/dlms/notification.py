@@ -16,7 +16,7 @@ from stream_app.dlms.body import read_body
 from stream_app.dlms.cipher import DATA_NOTIFICATION
 from stream_app.dlms.clock import DATE_TIME_OCTETS, MeterTime, date_time
 from stream_app.dlms.definitions import Profile
-from stream_app.dlms.errors import EncodingError, PlaintextError
+from stream_app.dlms.errors import EncodingError, NoPushError
 from stream_app.dlms.layout import OPEN_ZONE, Layouts, Push, Sketch, Template
 from stream_app.dlms.p1_objects import read_text
 
@@ -40,7 +40,7 @@ class Reader:
     def read(self, plaintext: bytes, profile: Profile) -> Push:
         """The push in a plaintext, a data-notification or P1 text.
 
-        Raises ``PlaintextError``, ``EncodingError`` or ``ProfileError``, offsets counted in the plaintext.
+        Raises ``NoPushError``, ``EncodingError`` or ``ProfileError``, offsets counted in the plaintext.
         """
         for known in self._templates[profile].get(len(plaintext), ()):
             try:
@@ -100,10 +100,10 @@ def _time(octets: bytes, at: int) -> MeterTime | None:
 
 
 def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
-    """A cursor at the body. Raises ``PlaintextError`` for what is no data-notification with a time that can be."""
+    """A cursor at the body. Raises ``NoPushError`` for what is no data-notification with a time that can be."""
     if not plaintext or plaintext[0] != DATA_NOTIFICATION:
         what = OTHER_APDUS.get(plaintext[0], f"tag {plaintext[0]:02X}") if plaintext else "nothing"
-        raise PlaintextError(f"no push: {what} (wrong key?)", offset=0)
+        raise NoPushError(f"no push: {what}", offset=0)
     cursor = Cursor(plaintext, 1)
     try:
         sketch.skip(cursor.take(4), INVOKE_ID_END)
@@ -117,5 +117,5 @@ def read_notification_header(plaintext: bytes, sketch: Sketch) -> Cursor:
             _time(plaintext[start : cursor.at], start)
             sketch.time("header", start, cursor.at)
     except EncodingError as error:
-        raise PlaintextError(f"no push: {error.reason} (wrong key?)", offset=error.offset) from error
+        raise NoPushError(f"no push: {error.reason}", offset=error.offset) from error
     return cursor

@@ -14,6 +14,7 @@ from stream_app.dlms.errors import (
     CipherHeaderError,
     ClearTextRefusedError,
     DowngradeError,
+    NoPushError,
     PlaintextError,
     ProfileError,
     ReplayError,
@@ -48,9 +49,12 @@ def seal(counter: int, control: int = 0x30, version: int = 1, title: bytes = TIT
     return b"\xdb" + bytes([len(title)]) + title + bytes([len(content)]) + content
 
 
+HEADER_OVER_CLEAR_BODY = seal(1, 0x20)[:10] + b"\x0d\x20\0\0\0\x01" + b"\x0f\0\0\0\0\x0c\x07\xe8"
+
+
 def read(plaintext: bytes, profile: Profile) -> Push:
     if plaintext != PLAIN:
-        raise PlaintextError("no push", offset=0)
+        raise NoPushError("no push", offset=0)
     return PUSH
 
 
@@ -119,6 +123,26 @@ def test_a_tag_without_authentication_key_is_refused_not_skipped() -> None:
 
     with pytest.raises(AuthenticationError, match="no authentication key"):
         meter.offer(seal(1))
+
+
+@pytest.mark.parametrize(
+    ("telegram", "reason"),
+    [
+        pytest.param(seal(1, 0x20, plain=b"\xc2"), "no push (wrong key?)", id="encrypted"),
+        pytest.param(seal(1, 0x21, plain=b"\xc2"), "no push (wrong key?)", id="encrypted-suite-1"),
+        pytest.param(seal(1, 0x30, plain=b"\xc2"), "no push", id="encrypted-and-verified"),
+        pytest.param(seal(1, 0x10, plain=b"\xc2"), "no push", id="verified"),
+        pytest.param(b"\xc2", "no push", id="clear"),
+        pytest.param(
+            HEADER_OVER_CLEAR_BODY, "ciphering header over a body that is already clear", id="deciphered-before"
+        ),
+    ],
+)
+def test_a_key_is_suspected_only_where_one_was_used_and_nothing_verified(telegram: bytes, reason: str) -> None:
+    with pytest.raises(PlaintextError) as caught:
+        Meter(1, security="clear").offer(telegram)
+
+    assert reason == caught.value.reason
 
 
 def test_clear_text_is_read_where_the_meter_is_registered_so() -> None:
