@@ -12,6 +12,7 @@ LIMIT_GROUPS: Final = range(31, 47)  # value group D: thresholds, occurrences, d
 CURRENTS: Final = frozenset({31, 51, 71})
 LAST_MEASURE: Final = 95  # value group C: from 96 on service entries, lists and profiles
 FIRST_MAKER_MEASURE: Final = 128
+PURE_NUMBERS: Final = frozenset({13, 33, 53, 73, 82, *range(84, 88)})  # value group C: power factors; pulses or pieces
 MODEL_ID: Final = 7  # 96.1.7: by the book the eighth device id, on Nordic meters the model
 CURRENT: Final = 255  # value group F
 PERIODS: Final = frozenset({*range(127), CURRENT})  # billing periods: to 99 by number, from 101 on counted back
@@ -64,6 +65,11 @@ def parse(text: str) -> Obis:
         raise ValueError(f"{text!r} is no OBIS code")
     a, b, c, d, e, f = match.groups()
     return obis(bytes((int(a or ELECTRICITY), int(b or 0), int(c), int(d), int(e), int(f or CURRENT))))
+
+
+def is_pure_number(one: Obis) -> bool:
+    """Whether it is a quantity of electricity that has no unit."""
+    return one.name.startswith("1-") and int(one.quantity.partition(".")[0]) in PURE_NUMBERS
 
 
 def _kind(a: int, c: int, d: int, e: int) -> Kind:

@@ -21,7 +21,7 @@ from stream_app.dlms.definitions import Profile
 from stream_app.dlms.errors import EncodingError
 from stream_app.dlms.identity import Form, IdObject
 from stream_app.dlms.layout import Layouts, Push, Register
-from stream_app.dlms.obis import Kind, Obis, parse
+from stream_app.dlms.obis import Kind, Obis, is_pure_number, parse
 from stream_app.dlms.units import p1_unit
 
 _OBJECT: Final = re.compile(rb"([0-9.:*&-]{5,24})((?:\([^()]*\))+)")
@@ -116,8 +116,7 @@ class Reading:
         raw = int(sign + whole + decimals)
         if captures and not unit and not raw:
             return
-        name, power = p1_unit(unit.decode("ascii")) if unit else ("1", 0)
-        self.registers.append(Register(one.name, power - len(decimals), name))
+        self.registers.append(_scaled(one, unit.decode("ascii"), len(decimals)))
         self.values.append(raw)
         if captures and captures[0]:
             self.captures.append((one.name, self.capture_time(captures[0])))
@@ -142,6 +141,14 @@ class Reading:
         layout = layouts.of(None, self.registers, self.ids, [name for name, _ in self.captures])
         captured = tuple([captured for _, captured in self.captures])
         return Push(layout, tuple(self.values), tuple(self.octets), self.time, None, captured)
+
+
+def _scaled(one: Obis, unit: str, decimals: int) -> Register:
+    """The register with the scale of its unit. Where that is missing nobody knows whether it was a kilo unit."""
+    if unit:
+        name, power = p1_unit(unit)
+        return Register(one.name, power - decimals, name)
+    return Register(one.name, -decimals, "1") if is_pure_number(one) else Register(one.name, None, "")
 
 
 def _characters(value: bytes) -> bytes:

@@ -110,6 +110,18 @@ def test_a_capture_time_may_stand_behind_its_value() -> None:
     assert "2026-01-02T01:00:00" == captured.local
 
 
+@pytest.mark.parametrize(
+    "code", ["1-0:3.7.0", "1-0:1.8.0", "1-0:31.7.0", "1-0:32.7.0", "1-0:14.7.0", "0-1:24.2.1", "7-0:13.2.0"]
+)
+def test_a_quantity_with_a_unit_sent_without_it_has_a_scale_that_nobody_knows(code: str) -> None:
+    assert {code: (12345, None, "")} == registers(read(f"{code}(12.345)"))
+
+
+@pytest.mark.parametrize("code", ["1-0:13.7.0", "1-0:33.7.0", "1-0:53.7.0", "1-0:73.7.0", "1-0:84.7.0"])
+def test_a_power_factor_needs_no_unit(code: str) -> None:
+    assert {code: (999, -3, "1")} == registers(read(f"{code}(0.999)"))
+
+
 def test_seven_decimals_are_kept() -> None:
     assert {"1-0:1.8.0": (521857825309, -4, "Wh")} == registers(read("1-0:1.8.0*255(00052185.7825309*kWh)"))
 
