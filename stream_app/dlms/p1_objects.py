@@ -5,7 +5,8 @@
     0-1:24.2.1(632525252525S)(00000.000)         an M-Bus channel that has heard nothing yet
     0-1:24.3.0(090212160000)(00)(60)(1)(0-1:24.2.1)(m3)(00000.141)      the same in DSMR 2 and 3
 
-Digits become integers, kilo units base units: ``000005.650*kWh`` is 5650 Wh. A line that is no object is refused.
+Digits become integers, kilo units base units: ``000005.650*kWh`` is 5650 Wh. A line of a reduced code, like
+``F.F(00)``, is left out, and one that is no object refused.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from stream_app.dlms.obis import Kind, Obis, is_pure_number, parse
 from stream_app.dlms.units import p1_unit
 
 _OBJECT: Final = re.compile(rb"([0-9.:*&-]{5,24})((?:\([^()]*\))+)")
+# Reduced codes of IEC 62056-21 that name no C.D.E: F.F(00) tells errors, C.1.0(…) the serial; or without value group E.
+_REDUCED: Final = re.compile(rb"(?:[CFLP](?:\.[0-9F]{1,3}){1,2}|\d{1,3}\.\d{1,3})(?:[*&]\d{1,3})?(?:\([^()]*\))+")
 _VALUE: Final = re.compile(rb"\(([^()]*)\)")
 # 18 digits fit 64 bits.
 _NUMBER: Final = re.compile(rb"(-?)(?=[\d.]{1,19}(?:\*|\Z))(\d{1,12})(?:\.(\d{1,9}))?(?:\*([A-Za-z0-9]{1,6}))?")
@@ -75,6 +78,8 @@ class Reading:
             if handler is not None:
                 handler(self, one, _VALUE.findall(match[2]))
         except ValueError as error:
+            if _REDUCED.fullmatch(line):
+                return
             reason = error.reason if isinstance(error, EncodingError) else str(error)
             raise EncodingError(reason, offset=at, layer="p1") from error
 

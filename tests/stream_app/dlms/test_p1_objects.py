@@ -189,6 +189,23 @@ def test_texts_histories_and_limits_are_not_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "F.F(00000000)",
+        "F.F.1(00)",
+        "C.1.0(12345678)",
+        "C.7.1(0003)",
+        "P.01(1)(2)",
+        "C.90.1*01()",
+        "0.0(12345678)",
+        "1.8&01(7)",
+    ],
+)
+def test_service_entries_and_shortened_codes_do_not_cost_the_telegram(line: str) -> None:
+    assert {"1-0:1.7.0": (1, 0, "W")} == registers(read(line, "1-0:1.7.0(1*W)"))
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         pytest.param("1-0:4:24.7.0(0000.000*kVAr)", "no OBIS code", id="malformed-code"),
@@ -197,6 +214,9 @@ def test_texts_histories_and_limits_are_not_read() -> None:
         pytest.param("1-0:1.8.0(12.5*kWh", "no object", id="open-bracket"),
         pytest.param("0-0:1.0.0(231399999999W)", "no such date", id="impossible-time"),
         pytest.param("hello", "no object", id="no-object"),
+        pytest.param("F.F(00", "no object", id="open-bracket-of-a-service-entry"),
+        pytest.param("1-0:1.8(5*kWh)", "no OBIS code", id="shortened-code-with-medium"),
+        pytest.param("hello(world)", "no object", id="no-code"),
         pytest.param(f"1-0:1.8.0({'9' * 40}*kWh)", "no value that can be read", id="forty-digits"),
     ],
 )
