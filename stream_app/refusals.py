@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Final
 
 from edge_agent.link.errors import MeterDataError
+from stream_app.dlms.errors import WrongKeyError
 from stream_app.lane.stage import Output, Record
 from stream_app.records import Event, Severity
 from stream_app.replay import Verdict
@@ -29,13 +30,14 @@ EVENT_OF_KIND: Final[dict[str, tuple[str, Severity]]] = {
     "encoding": ("telegram.damaged", "WARNING"),
     "profile": ("profile.unfit", "WARNING"),
     "unknown_key": ("key.unknown", "WARNING"),
-    "plaintext": ("key.wrong", "WARNING"),
+    "plaintext": ("telegram.damaged", "WARNING"),
     "authentication": ("security.authentication", "ALARM"),
     "replay": ("security.replay", "ALARM"),
     "misrouted": ("security.misrouted", "ALARM"),
     "downgrade": ("security.downgrade", "ALARM"),
     "clear_text_refused": ("security.clear_text", "ALARM"),
 }
+KEY_WRONG: Final[tuple[str, Severity]] = ("key.wrong", "WARNING")
 
 
 def reject(topic: str, record: Record, error: MeterDataError) -> Output:
@@ -63,7 +65,7 @@ class Alarms:
         """The event this refusal deserves, None while one like it is fresh, or for a second gateway's harmless copy."""
         if error.reason == Verdict.SAME_TELEGRAM.value:
             return None
-        kind, severity = EVENT_OF_KIND[error.kind]
+        kind, severity = KEY_WRONG if isinstance(error, WrongKeyError) else EVENT_OF_KIND[error.kind]
         return self.tell(Event(title, at, kind, severity, str(error)[:MAX_DETAIL], title))
 
     def tell(self, event: Event) -> Event | None:

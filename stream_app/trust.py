@@ -23,6 +23,7 @@ from stream_app.dlms.errors import (
     PlaintextError,
     ReplayError,
     UnknownKeyError,
+    WrongKeyError,
 )
 from stream_app.dlms.layout import Push
 from stream_app.keys.ring import SERIES_OCTETS, HeldKey
@@ -177,5 +178,5 @@ def open_telegram(
             raise ReplayError(verdict.value)
         return Opened(push, held, control, counter, fingerprint, verdict, newest)
     if isinstance(refusal, NoPushError) and not control & AUTHENTICATED:
-        raise NoPushError(f"{refusal.reason} (wrong key?)", offset=refusal.offset) from refusal
+        raise WrongKeyError(f"{refusal.reason} (wrong key?)", offset=refusal.offset) from refusal
     raise refusal or UnknownKeyError("no key is held for this system title")

@@ -34,7 +34,11 @@ class PlaintextError(MeterDataError):
 
 
 class NoPushError(PlaintextError):
-    """The plaintext is no push: another APDU, or the nonsense that a wrong key makes where no tag tells."""
+    """The plaintext is another APDU, or none."""
+
+
+class WrongKeyError(NoPushError):
+    """It was deciphered, no tag has verified, and it is no push: most often the nonsense that a wrong key makes."""
 
 
 class EncodingError(MeterDataError):

@@ -73,7 +73,7 @@ def _plaintext(plaintext: bytes, decoder: Decoder) -> list[str]:
     if plaintext.startswith(P1_START):
         return rendered("P1 text", _text_notes(plaintext))
     if plaintext[:1] != bytes((DATA_NOTIFICATION,)):
-        return rendered("plaintext", [Note(0, plaintext, "no data-notification")], (0, "no push (wrong key?)"))
+        return rendered("plaintext", [Note(0, plaintext, "no data-notification")], (0, "no push"))
     notes, stop = plaintext_notes(plaintext, decoder.profile)
     return rendered("plaintext", notes, stop)
 

@@ -18,6 +18,15 @@ def test_every_kind_of_the_family_has_its_event() -> None:
     assert kinds(MeterDataError) == set(EVENT_OF_KIND)
 
 
+def test_a_key_is_called_wrong_only_where_it_is_suspected() -> None:
+    told = [
+        Alarms().refused(TITLE, error, 0)
+        for error in (errors.NoPushError("no push: get-request"), errors.WrongKeyError("no push: tag A7 (wrong key?)"))
+    ]
+
+    assert ["telegram.damaged", "key.wrong"] == [event.type for event in told if event]
+
+
 def test_a_reject_keeps_key_value_and_headers_and_says_why() -> None:
     record = SimpleNamespace(
         topic="cip.frames.v1",
