@@ -83,7 +83,10 @@ def _quantity(text: str) -> str:
 
 
 def _quantities(text: str) -> tuple[str, ...]:
-    return tuple(_quantity(quantity) for quantity in text.split())
+    named = tuple(_quantity(quantity) for quantity in text.split())
+    if len(set(named)) < len(named):
+        raise ValueError(f"{text!r} names a quantity twice")
+    return named
 
 
 def _whole(least: int, most: int = 2**63 - 1) -> Parser:

@@ -52,7 +52,8 @@ class Point(NamedTuple):
 
     def measured_quantities(self) -> tuple[str, ...]:
         """The registers (C.D.E) this point publishes: its own list, else import and export by role."""
-        return self.quantities or ROLE_QUANTITIES[self.role]
+        named = tuple(dict.fromkeys(self.quantities))  # folders that named one twice have been applied
+        return named or ROLE_QUANTITIES[self.role]
 
 
 ROLE_QUANTITIES: dict[Role, tuple[str, ...]] = {

@@ -25,6 +25,13 @@ def test_a_meter_quarter_waits_for_a_directory_that_knows_its_site() -> None:
     assert [5, 5] == [r.amount if isinstance(r, QuarterHour) else r.import_wh for r in world.sweep()]
 
 
+def test_a_quantity_that_the_registry_names_twice_counts_once() -> None:
+    world = World(house(point("P1", 1, quantities=("1.8.0", "2.8.0", "1.8.0"))))
+    world.feed(meter_quarter(1, 0, 100), meter_quarter(1, 0, 7, "2.8.0"))
+
+    assert (100, 100) == ((q := world.quarter_hour("P1", 0)) and q.amount, (b := world.balance(0)) and b.import_wh)
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
 def test_a_point_that_joins_late_is_missing_and_in_the_balances_it_belongs_to(restart: bool) -> None:
     world = World(ONE)

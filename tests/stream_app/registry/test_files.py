@@ -116,6 +116,11 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
             id="quantity-with-medium",
         ),
         pytest.param(
+            {"points": POINTS + f"CH1,4C475A1030A1B2C3,haus-1,{JANUARY},,,1.8.0 2.8.0 1.8.0\n"},
+            "points.csv:2: quantities: '1.8.0 2.8.0 1.8.0' names a quantity twice",
+            id="quantity-twice",
+        ),
+        pytest.param(
             {"sites": "site,timezone\nhaus|1,UTC\n"},
             "sites.csv:2: site: 'haus|1' must not contain |, which separates the parts of keys",
             id="bar-in-a-name",
