@@ -17,6 +17,8 @@ Condition = Literal[
 ]
 Action = Literal["flag", "keep", "zero", "previous-day", "previous-week", "distribute"]
 
+NAMES_OCTETS = 255  # the quantities of a device in its state, of all its points, with a blank between
+
 
 class Meter(NamedTuple):
     """A device, by its system title (16 upper-case hex digits)."""

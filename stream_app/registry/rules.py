@@ -11,7 +11,7 @@ from stream_app.dlms.definitions import packaged
 from stream_app.energy.quality import QUARTER_MS
 from stream_app.registry import validation
 from stream_app.registry.files import Problem, Rows
-from stream_app.registry.model import Member, Point
+from stream_app.registry.model import NAMES_OCTETS, Member, Point
 
 Row = TypeVar("Row")
 ALL_OF_IT = 10_000  # permyriad
@@ -118,6 +118,17 @@ def _one_point_per_quantity(rows: Rows) -> Iterator[Problem]:
             )
 
 
+def _room_for_names(rows: Rows) -> Iterator[Problem]:
+    """A device keeps the registers of points that have ended, too."""
+    of_title: defaultdict[str, set[str]] = defaultdict(set)
+    for line, point in rows.points.items():
+        names = of_title[point.system_title]
+        names.update(point.measured_quantities())
+        if (length := len(" ".join(names))) > NAMES_OCTETS:
+            text = f"quantities: all of {point.system_title} are {length} characters, {NAMES_OCTETS} at most"
+            yield Problem("points.csv", line, text)
+
+
 def _sharing(rows: Rows) -> Iterator[Problem]:
     sharing = {site.site: site.sharing for site in rows.sites.values()}
     for line, member in rows.members.items():
@@ -151,6 +162,7 @@ RULES = (
     _one_device_at_a_time,
     _one_site_per_quarter_hour,
     _one_point_per_quantity,
+    _room_for_names,
     _sharing,
     _static_shares,
     *validation.RULES,

@@ -13,6 +13,7 @@ POINTS = "metering_point,system_title,site,valid_from,valid_to,role,quantities\n
 JANUARY, MARCH, MAY = "2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z"
 LG, KSMW, OTHER = "4C475A1030A1B2C3", "4B464D0005F5E101", "4B464D0005F5E102"
 CH = GOOD["sites.csv"].replace("at-static", "ch-equal")
+MANY = " ".join(f"{c}.8.{e}" for c in range(1, 8) for e in range(6))  # 251 characters
 SERVES = f"{LG} serves CH1 (line 2) and CH2 with"
 
 
@@ -96,6 +97,11 @@ def moving(until: str, since: str, second: str = "consumer") -> dict[str, str | 
             id="another-site-inside-a-quarter-hour",
         ),
         pytest.param(
+            two_points(f"{JANUARY},{MARCH},,{MANY}", f"{MARCH},,,1.8.0 9.8.0"),
+            f"points.csv:3: quantities: all of {LG} are 257 characters, 255 at most",
+            id="more-registers-than-a-meters-state-has-room-for",
+        ),
+        pytest.param(
             {"sites": CH, "members": MEMBERS + f"zev-1,AT1,{JANUARY},,99,\n"},
             "members.csv:2: factor_percent 99: ch-equal admits only 100",
             id="factor-in-a-swiss-community",
@@ -119,6 +125,7 @@ def test_what_contradicts_another_line_is_named(write: Write, replaced: dict[str
         ),
         pytest.param(two_points(f"{JANUARY},{MARCH},,", f"{MARCH},,,"), id="one-meter-moves-to-another-point"),
         pytest.param(two_points(f"{JANUARY},,,", f"{JANUARY},,,24.2.1"), id="electricity-and-gas-on-one-meter"),
+        pytest.param(two_points(f"{JANUARY},{MARCH},,{MANY}", f"{MARCH},,,{MANY}"), id="the-same-many-registers-again"),
         pytest.param(moving("2026-03-01T10:15:00Z", "2026-03-01T10:15:00Z"), id="another-site-at-a-quarter-hour"),
         pytest.param(
             moving("2026-03-01T10:07:00Z", "2026-03-01T10:07:00Z", second="producer"), id="another-site-other-registers"
