@@ -67,7 +67,9 @@ class Topics:
             return {"cleanup.policy": "delete", "retention.ms": str(kept * DAY_MS if kept else -1)}
 
         by_meter: dict[str, Mapping[str, str]] = {
-            self.frames: days(30),
+            # Whatever its producers send: a codec that we have not would stop a partition for good, and what is small
+            # on the wire might not fit into a worker.
+            self.frames: days(30) | {"compression.type": "uncompressed"},
             self.readings: days(90),
             self.events: days(90),
             self.rejects: days(30)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
+from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
@@ -47,6 +51,28 @@ def test_a_wrong_number_of_partitions_is_named_and_left_alone(admin: AdminClient
 
     assert [] == apply(admin, wanted)
     assert [f"{name} has 2 partitions, wanted 3"] == [str(difference) for difference in differences(admin, wanted)]
+
+
+@pytest.mark.kafka
+async def test_frames_reach_the_worker_as_they_were_whatever_their_producer_compresses_with(
+    kafka: KafkaBroker, admin: AdminClient
+) -> None:
+    topics = Topics(unique("compressed"))
+    apply(admin, topics.specs(partitions=1, meter_quarter_partitions=1))
+    codecs, frame, bomb, refused = ("gzip", "snappy", "lz4", "zstd"), bytes(1000), bytes(16 * 2**20), list[Any]()
+    for codec in codecs:
+        client = {"bootstrap.servers": kafka.bootstrap, "compression.type": codec, "message.max.bytes": 32 * 2**20}
+        producer = Producer(client)
+        producer.produce(topics.frames, frame)
+        producer.flush()
+        producer.produce(topics.frames, bomb, on_delivery=lambda error, _: refused.append(error and error.name()))
+        producer.flush()
+    consumer = AIOKafkaConsumer(topics.frames, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+    async with consumer, asyncio.timeout(20):
+        received = [(await consumer.getone()).value for _ in codecs]
+
+    assert [frame] * 4 == received
+    assert ["MSG_SIZE_TOO_LARGE"] * 4 == refused
 
 
 def test_a_broker_that_tells_no_configs_is_compared_by_names_and_counts() -> None:
