@@ -20,6 +20,9 @@ CHANGELOG = {
     "segment.bytes": str(16 * 2**20),
     "segment.ms": "600000",
     "min.cleanable.dirty.ratio": "0.1",
+    # A quarter of a site is one record, and so are six hours once they are folded: 250 octets a prosumer in either, and
+    # the default of 1 MiB would end the worker at 4 200 of them. A segment takes no more than its own size.
+    "max.message.bytes": str(8 * 2**20),
 }
 
 

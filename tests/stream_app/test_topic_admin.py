@@ -6,10 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from stream_app.lane.options import Options
+from stream_app.lane.restore import read_changelog, spans
+from stream_app.lane.stage import Output
+from stream_app.lane.transactions import MARKER, ExactlyOnce, Position
 from stream_app.topic_admin import apply, differences
 from stream_app.topics import Topic, Topics
 from tests.kafka_broker import KafkaBroker, unique
@@ -73,6 +77,28 @@ async def test_frames_reach_the_worker_as_they_were_whatever_their_producer_comp
 
     assert [frame] * 4 == received
     assert ["MSG_SIZE_TOO_LARGE"] * 4 == refused
+
+
+@pytest.mark.kafka
+async def test_a_changelog_holds_the_state_of_a_site_of_thirty_thousand_points(
+    kafka: KafkaBroker, admin: AdminClient
+) -> None:
+    topics, client = Topics(unique("large")), {"bootstrap_servers": kafka.bootstrap}
+    apply(admin, topics.specs(partitions=1, meter_quarter_partitions=1))
+    source, changelog = (TopicPartition(name, 0) for name in (topics.meter_quarters, topics.balance_changelog))
+    state, at = {b"q|0|town": bytes(7_500_000), b"r|town": bytes(3_600_000)}, Position(17, "token")
+    entries = state | {MARKER: at.pack()}
+    writer = ExactlyOnce(Options(client), topics.prefix, source)
+    await writer.start()
+    try:
+        await writer.write([], [Output(changelog.topic, key, value, 0) for key, value in entries.items()], at)
+    finally:
+        await writer.stop()
+    async with AIOKafkaConsumer(**client, isolation_level="read_committed") as consumer:
+        [span] = await spans(consumer, changelog)
+        restored = await read_changelog(consumer, changelog, span)
+
+    assert (state, at) == restored
 
 
 def test_a_broker_that_tells_no_configs_is_compared_by_names_and_counts() -> None:
