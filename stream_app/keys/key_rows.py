@@ -110,14 +110,17 @@ def _records(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 def _csv_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
     head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count))
-    names = next(reader, [])
-    columns = [_column(name) for name in names]
-    if missing := [column for column in ("system_title", "encryption_key") if column not in columns]:
-        raise KeyRowsError([f"line 1: no column {' and no column '.join(missing)}"])
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield f"line {reader.line_num}", zip(names, cells, strict=False)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    try:
+        names = next(reader, [])
+        columns = [_column(name) for name in names]
+        if missing := [column for column in ("system_title", "encryption_key") if column not in columns]:
+            raise KeyRowsError([f"line 1: no column {' and no column '.join(missing)}"])
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield f"line {reader.line_num}", zip(names, cells, strict=False)
+    except csv.Error as error:
+        raise KeyRowsError([f"line {reader.line_num}: {error}: a stray quote?"]) from None
 
 
 def _column(heading: str) -> str | None:

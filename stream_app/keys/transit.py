@@ -69,4 +69,6 @@ class TransitKek:
             reason = f"{type(error).__name__}: {', '.join(error.errors or [])}"
         except (RequestException, OSError) as error:
             reason = type(error).__name__
+        except (TypeError, KeyError):  # hvac hands on a page that is no JSON: a proxy's
+            reason = "what answers there is no transit engine"
         raise KeyStoreError(f"transit {self.id}: {reason}")

@@ -9,7 +9,9 @@ from stream_app.keys.ring import KeyStoreError, check_value
 
 TITLE = "4C475A1030A1B2C3"
 HEAD = "system_title,encryption_key,authentication_key,key_version\n"
+OTHER = "4B464D0005F5E101"
 OLD, NEW, AK = "11" * 16, "22" * 16, "44" * 16
+STRAY = f'system_title,encryption_key,comment\n{TITLE},{OLD},"hall 2\n{OTHER},{NEW},\n'
 
 
 def test_every_version_is_held_newest_first(tmp_path: Path) -> None:
@@ -39,7 +41,17 @@ def test_a_changed_file_is_noticed_and_an_unchanged_one_not_read_again(tmp_path:
     assert (True, False, True) == (before, unchanged, store.changed())
 
 
-@pytest.mark.parametrize("text", [None, "no,such\ncolumns,here\n", HEAD + f"{TITLE},{OLD[:-2]},{AK},1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "no,such\ncolumns,here\n",
+        HEAD + f"{TITLE},{OLD[:-2]},{AK},1\n",
+        STRAY,
+        STRAY + f"{OTHER},{NEW},\n" * 3000,
+    ],
+    ids=["no-file", "other-columns", "short-key", "stray-quote", "stray-quote-in-a-long-list"],
+)
 def test_a_file_that_cannot_be_read_says_so_without_its_keys(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "keys.csv"
     if text is not None:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import hvac
@@ -125,6 +127,21 @@ def test_an_engine_that_does_not_answer_or_has_no_such_key_is_named(openbao: hva
         nowhere.seal([(PLACE, SECRET)])
     with pytest.raises(KeyStoreError, match="transit transit/unknown: InvalidRequest"):
         unknown.open([(PLACE, b"vault:v1:AAAA")])
+
+
+@pytest.mark.parametrize("page", [b"<html>please log in</html>", b"{}", b'{"data": null}'])
+def test_a_proxy_that_answers_in_the_engines_place_is_named(token_file: Path, page: bytes) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(page)
+
+    with HTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        Thread(target=proxy.handle_request, daemon=True).start()
+        kek = TransitKek(f"http://127.0.0.1:{proxy.server_port}", "transit", "cipstream", token_file, None)
+        with pytest.raises(KeyStoreError, match="transit transit/cipstream: what answers there is no transit engine"):
+            kek.open([(PLACE, b"vault:v1:AAAA")])
 
 
 def test_keys_move_from_a_file_kek_to_the_engine_and_to_its_next_version(
