@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
+from stream_app.lane.stage import Output
 from stream_app.refusals import REJECT_HEADERS
-
-TIMEOUT_S = 30
+from stream_app.writer import TIMEOUT_S, Writer
 
 
 class Reject(NamedTuple):
@@ -113,26 +113,9 @@ def grouped(rejects: Iterable[Reject]) -> list[Group]:
     return sorted((Group(*key, *sums) for key, sums in groups.items()), key=lambda g: (-g.times, g))
 
 
-def put_back(client: Mapping[str, Any], topic: str, rejects: Iterable[Reject]) -> int:
-    """Write rejects to ``frames`` as they once were, in their order; returns how many. Raises ``KafkaException``."""
-    producer = Producer({**client, "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 20})
-    failures: list[Any] = []
-    count = 0
+def put_back(client: Mapping[str, Any], topic: str, rejects: Iterable[Reject]) -> None:
+    """Write rejects to ``frames`` as they once were, in their order. Raises ``KafkaException``."""
+    writer = Writer(client)
     for reject in rejects:
-        while True:
-            try:
-                producer.produce(
-                    topic,
-                    reject.value,
-                    reject.key,
-                    timestamp=reject.at,
-                    headers=reject.headers,
-                    on_delivery=lambda error, _: failures.append(error) if error else None,
-                )
-                break
-            except BufferError:
-                producer.poll(0.1)
-        count += 1
-    if producer.flush(TIMEOUT_S) or failures:
-        raise KafkaException(failures[0]) if failures else KafkaException("no answer")
-    return count
+        writer.write(Output(topic, reject.key, reject.value, reject.at, headers=reject.headers))
+    writer.flush()

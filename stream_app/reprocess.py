@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from stream_app.avro import Codec
 from stream_app.ingest import ROUND
@@ -21,10 +21,10 @@ from stream_app.lane.stage import Headers, Output
 from stream_app.records import QuarterHour
 from stream_app.settings import Settings
 from stream_app.topology import Stages
+from stream_app.writer import TIMEOUT_S
 
 HOUR_MS: Final = 3_600_000
 BATCH: Final = 500
-TIMEOUT_S: Final = 30
 PREFETCH_KBYTES: Final = 4096  # per partition; librdkafka's 64 MiB would be 1 GiB for a few of them
 COMPARED: Final = [field for field in QuarterHour._fields if field not in ("revision", "reason")]
 
@@ -175,36 +175,6 @@ class Newest:
         """A record of ``quarter-hours``; its timestamp is the quarter-hour's start."""
         if key is not None and value is not None and self._span.since <= start < self._span.until:
             self.values[key] = value
-
-
-class Writer:
-    """A producer for outputs. Complete when ``flush`` has returned."""
-
-    def __init__(self, client: Mapping[str, Any]) -> None:
-        self._producer = Producer({**client, "enable.idempotence": True, "linger.ms": 20})
-        self._failures: list[Any] = []
-
-    def write(self, output: Output, partition: int) -> None:
-        """Take one."""
-        while True:
-            try:
-                self._producer.produce(
-                    output.topic,
-                    output.value,
-                    output.key,
-                    partition=partition,
-                    timestamp=output.timestamp,
-                    headers=list(output.headers),
-                    on_delivery=lambda error, _: self._failures.append(error) if error else None,
-                )
-                return
-            except BufferError:
-                self._producer.poll(0.1)
-
-    def flush(self) -> None:
-        """Return when all is written. Raises ``KafkaException``."""
-        if self._producer.flush(TIMEOUT_S) or self._failures:
-            raise KafkaException(self._failures[0] if self._failures else "no answer")
 
 
 class Difference(NamedTuple):

@@ -19,11 +19,12 @@ from stream_app.commands.worker import TopicsDifferError, fetch_supplies
 from stream_app.keys.ring import KeyStoreError
 from stream_app.lane.stage import Output
 from stream_app.registry.topic import RegistryError
-from stream_app.reprocess import HOUR_MS, Difference, Line, Newest, Span, Writer, compare, parts_of, read
+from stream_app.reprocess import HOUR_MS, Difference, Line, Newest, Span, compare, parts_of, read
 from stream_app.schema_registry import SchemaRegistryError
 from stream_app.settings import Settings
 from stream_app.topic_admin import apply, differences
 from stream_app.topology import Stages, build
+from stream_app.writer import Writer
 
 EXAMPLES: Final = 10
 

@@ -9,17 +9,19 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mappin
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from stream_app.avro import AvroError, Codec
+from stream_app.lane.stage import Output
 from stream_app.records import RegistryEntry
 from stream_app.registry.entries import Change, Definition, Row, directory_of, parse
 from stream_app.registry.model import Directory
+from stream_app.writer import TIMEOUT_S, Writer
 
 log = logging.getLogger(__name__)
 
 QUIET_MS = 200  # changes less than this apart are one snapshot
-TIMEOUT_S = 30
+NOW = 0  # a timestamp that librdkafka fills in
 
 
 class RegistryError(Exception):
@@ -112,13 +114,10 @@ class RegistryWriter:
         self._topic = topic
         self._transactional = transactional_id is not None
         transactions = {"transactional.id": transactional_id, "transaction.timeout.ms": TIMEOUT_S * 1000}
-        self._producer = Producer(
-            {**client, "acks": "all", "max.in.flight": 1, "partitioner": "murmur2_random", "log_level": 0}
-            | (transactions if self._transactional else {})
-        )
+        self._writer = Writer({**client, "log_level": 0} | (transactions if self._transactional else {}))
         if self._transactional:
             with self._refusals():
-                self._producer.init_transactions(TIMEOUT_S)
+                self._writer.producer.init_transactions(TIMEOUT_S)
 
     def write(
         self, changes: Iterable[Change], codec: Codec[RegistryEntry], written: Callable[[], object] = lambda: None
@@ -128,13 +127,13 @@ class RegistryWriter:
             if not self._transactional:
                 self._produce(changes, codec, written)
                 return
-            self._producer.begin_transaction()
+            self._writer.producer.begin_transaction()
             try:
                 self._produce(changes, codec, written)
-                self._producer.commit_transaction(TIMEOUT_S)
+                self._writer.producer.commit_transaction(TIMEOUT_S)
             except KafkaException:
                 with contextlib.suppress(KafkaException):  # then the broker aborts it, or the next writer
-                    self._producer.abort_transaction(TIMEOUT_S)
+                    self._writer.producer.abort_transaction(TIMEOUT_S)
                 raise
 
     @contextlib.contextmanager
@@ -145,22 +144,8 @@ class RegistryWriter:
             raise RegistryError(f"{self._topic} was not written: {error}") from error
 
     def _produce(self, changes: Iterable[Change], codec: Codec[RegistryEntry], written: Callable[[], object]) -> None:
-        failures: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _: object) -> None:
-            if error is not None:
-                failures.append(error)
-
         for change in changes:
             value = codec.encode(change.after) if change.after else None
-            while True:
-                try:
-                    self._producer.produce(self._topic, value, change.key.encode(), partition=0, on_delivery=delivered)
-                    break
-                except BufferError:
-                    self._producer.poll(0.1)
+            self._writer.write(Output(self._topic, change.key.encode(), value, NOW), 0)
             written()
-        if self._producer.flush(TIMEOUT_S):
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        if failures:
-            raise KafkaException(failures[0])
+        self._writer.flush()
