@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 DAY_MS = 86_400_000
 
+LARGEST = 2 * 2**20  # octets of a record: a frame at the broker's default limit, and as a reject its reason
+
 COMPACT = {"cleanup.policy": "compact"}
 CHANGELOG = {
     "cleanup.policy": "compact",
@@ -75,8 +77,7 @@ class Topics:
             self.frames: days(30) | {"compression.type": "uncompressed"},
             self.readings: days(90),
             self.events: days(90),
-            self.rejects: days(30)
-            | {"max.message.bytes": str(2 * 2**20)},  # a frame at the default limit, and its reason
+            self.rejects: days(30) | {"max.message.bytes": str(LARGEST)},
             self.ingest_changelog: CHANGELOG,
         }
         by_site: dict[str, Mapping[str, str]] = {

@@ -8,10 +8,16 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from stream_app.lane.stage import Output
+from stream_app.topics import LARGEST
 
 TIMEOUT_S: Final = 30
 BY_KEY: Final = -1  # the partition that murmur2 of the key chooses, as aiokafka and the Java client do
-DEFAULTS: Final = {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 20}
+DEFAULTS: Final = {
+    "partitioner": "murmur2_random",
+    "enable.idempotence": True,
+    "linger.ms": 20,
+    "message.max.bytes": LARGEST,  # librdkafka's default is less than the broker's
+}
 
 
 class Writer:
