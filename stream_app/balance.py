@@ -95,7 +95,7 @@ class BalanceStage:
             Allocation: (topics.allocations, codecs.allocations),
             Event: (topics.events, codecs.events),
         }
-        self._source_partitions = source_partitions
+        self._sources = {CLOCK + b"%d" % source: source for source in range(source_partitions)}
         self._partitions = partitions
         self._grace_ms = grace_ms
         self._kept_ms = kept_days * DAY_MS
@@ -178,13 +178,13 @@ class BalanceStage:
         return self._outputs(found)
 
     def _clock(self, state: BalanceState, now: int) -> int:
-        return min(min(state.clocks.get(source, now), now) for source in range(self._source_partitions))
+        return min(min(state.clocks.get(source, now), now) for source in self._sources.values())
 
     def _tick(self, state: BalanceState, record: Record) -> None:
-        kind, _, source = (record.key or b"").partition(b"|")
-        if kind == b"clock" and source.isdigit() and state.clocks.get(int(source)) != record.timestamp:
-            state.clocks[int(source)] = record.timestamp
-            state.ticked.add(int(source))
+        source = self._sources.get(record.key or b"")
+        if source is not None and state.clocks.get(source) != record.timestamp:
+            state.clocks[source] = record.timestamp
+            state.ticked.add(source)
 
     def _to_close(self, site: SiteMemory, due: int, clock: int) -> Iterator[int]:
         """The quarters of a site that are due, in order; the caller closes each before it asks for the next."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stream_app.energy.site import Part
 from stream_app.lane.batches import hash_of
 from stream_app.records import Balance, QuarterHour
@@ -121,6 +123,17 @@ def test_a_source_partition_never_heard_of_counts_with_the_wall_clock() -> None:
 
     assert [] == world.sweep(3)
     assert 2 == len(world.sweep(4))
+
+
+@pytest.mark.parametrize("source", [b"", b"x", b"1", b"9" * 5000, "²".encode()])
+def test_a_clock_of_a_partition_that_there_is_not_is_nobodys(source: bytes) -> None:
+    world = World(ONE)
+    world.feed(2, meter_quarter(1, 0, 1))
+    world.step([Frame(TOPICS.meter_quarters, 0, 9, T0 + 9 * Q, b"clock|" + source, None)])
+    world.commit()
+
+    assert [b"c|0"] == [key for key in world.changelog if key.startswith(b"c|")]
+    assert [] == world.sweep()
 
 
 def test_clocks_survive_a_restart() -> None:
