@@ -18,7 +18,7 @@ from stream_app.avro import Codecs, load_codecs
 from stream_app.commands.configuration import Config, kafka_or_exit, settings_or_exit
 from stream_app.export import tables
 from stream_app.export.files import Format, write
-from stream_app.export.kinds import Kind, Source, source_of
+from stream_app.export.kinds import Kind, Source, series_of, source_of
 from stream_app.export.period import Period, first_and_last
 from stream_app.export.reader import TopicMissingError, Wanted, gather
 from stream_app.export.store import Store
@@ -62,14 +62,15 @@ def export(
             raise ValueError(f"{site} is no site of the registry")
         period = Period(first, last, ZoneInfo(directory.sites[site].timezone))
         source = source_of(kind, settings.topic_names(), codecs)
-        points = {point.metering_point for point in directory.points_of_site.get(site, ())}
-        wanted = Wanted(site, points if kind is Kind.QUARTER_HOURS else {site}, period)
+        points = directory.points_of_site.get(site, ()) if kind is Kind.QUARTER_HOURS else ()
+        wanted = Wanted(site, {point.metering_point for point in points} or {site}, period)
         stem = f"{site}_{since}_{until}_{kind.value}".replace("/", "-")
         with Store(source.codec) as store:
             unreadable = _gather(settings, source, wanted, store)
             files = [out / f"{stem}_{layout.value}.{form.value}", out / f"{stem}_completeness.{form.value}"]
             write(LAYOUTS[layout](store, source, period), files[0], form)
-            write(_telling(tables.completeness(store, source, period)), files[1], form)
+            report = tables.completeness(store, source, period, series_of(points, period))
+            write(_telling(report), files[1], form)
     except (ValueError, RegistryError, SchemaRegistryError, TopicMissingError, KafkaError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, Literal, NamedTuple
 
 from stream_app.avro import Codec, Codecs, read_schema
+from stream_app.export.period import Period
+from stream_app.registry.model import Point
 from stream_app.topics import Topics
 
 ColumnType = Literal["text", "whole", "flag", "time"]
@@ -60,6 +63,16 @@ def source_of(kind: Kind, topics: Topics, codecs: Codecs) -> Source:
         Kind.BALANCES: Source(topics.balances, codecs.balances, "Balance", "net_wh"),
         Kind.ALLOCATIONS: Source(topics.allocations, codecs.allocations, "Allocation", "allocated_wh"),
     }[kind]
+
+
+def series_of(points: Iterable[Point], period: Period) -> set[str]:
+    """The series of quarter-hours that points ought to have in a period."""
+    return {
+        f"{point.metering_point}|{quantity}"
+        for point in points
+        if point.valid_from < period.end and (point.valid_to is None or period.start < point.valid_to)
+        for quantity in point.measured_quantities()
+    }
 
 
 def _column_type(schema: Any) -> ColumnType:

@@ -10,8 +10,10 @@ watt-hour. Where there are substitutes the report has that sum beside the one of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import merge
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from stream_app.energy.quality import QUARTER_MS, quality_of_sum
@@ -94,8 +96,8 @@ class _Count:
 REPORTED: Final[tuple[Quality, ...]] = ("MEASURED", "ADJUSTED", "CALCULATED", "ESTIMATED", "INCOMPLETE", "MISSING")
 
 
-def completeness(store: Store, source: Source, period: Period) -> Table:
-    """Per series: every day, every month and the whole period."""
+def completeness(store: Store, source: Source, period: Period, expected: Iterable[str] = ()) -> Table:
+    """Per series: every day, every month and the whole period. ``expected`` are told of also without any record."""
     columns = [
         Column("series", "text"),
         Column("period", "text"),
@@ -106,14 +108,15 @@ def completeness(store: Store, source: Source, period: Period) -> Table:
         *(Column(quality.lower(), "whole") for quality in REPORTED),
         *([Column(source.original, "whole"), Column("substituted", "whole")] if source.original else []),
     ]
-    return Table(columns, _completeness_rows(store, source, period))
+    named = merge(store.by_series(), ((name, None) for name in sorted(expected)), key=itemgetter(0))
+    return Table(columns, _completeness_rows(named, source, period))
 
 
-def _completeness_rows(store: Store, source: Source, period: Period) -> Iterator[Row]:
+def _completeness_rows(named: Iterable[tuple[str, Any]], source: Source, period: Period) -> Iterator[Row]:
     days = list(period.days())
-    for name, items in groupby(store.by_series(), key=lambda item: item[0]):
+    for name, items in groupby(named, key=itemgetter(0)):
         counts = _counts(days)
-        for _, record in items:
+        for record in (record for _, record in items if record is not None):
             day = period.local(record.start).date().isoformat()
             for label in (day, day[:7], "total"):
                 counts[label].add(record, source)

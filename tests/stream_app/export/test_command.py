@@ -77,11 +77,12 @@ def environment(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) ->
     }
     folder = tmp_path_factory.mktemp("registry")
     (folder / "sites.csv").write_text("site,timezone\nhouse,Europe/Zurich\nother,UTC\n")
-    (folder / "meters.csv").write_text("system_title\n" + "".join(f"{title(n)}\n" for n in (1, 2, 3)))
+    (folder / "meters.csv").write_text("system_title\n" + "".join(f"{title(n)}\n" for n in (1, 2, 3, 4)))
     (folder / "points.csv").write_text(
         "metering_point,system_title,site,valid_from,role\n"
         f"P1,{title(1)},house,2026-03-01T00:00:00Z,consumer\n"
         f"P2,{title(2)},house,2026-03-01T00:00:00Z,producer\n"
+        f"P3,{title(4)},house,2026-03-01T00:00:00Z,consumer\n"
         f"X,{title(3)},other,2026-03-01T00:00:00Z,\n"
     )
     for command in (topics.app, ["apply"]), (registry.app, ["apply", str(folder)]):
@@ -121,6 +122,7 @@ def test_a_month_of_quarter_hours_is_what_was_committed_last(environment: dict[s
     )
     assert ("92", "96") == tuple(report["P1|1.8.0", "2026-03-28"][name] for name in ("present", "expected"))
     assert f"P1|1.8.0: 96 of 2972 quarter-hours, amount {total}" in said.splitlines()
+    assert "P3|1.8.0: 0 of 2972 quarter-hours, amount None" in said.splitlines()  # never heard of
 
 
 @pytest.mark.kafka

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from stream_app.export.files import Format, write
-from stream_app.export.kinds import Kind, Source, source_of
+from stream_app.export.kinds import Kind, Source, series_of, source_of
 from stream_app.export.period import Period
 from stream_app.export.store import Held, Store
 from stream_app.export.tables import Table, completeness, long, wide
 from stream_app.records import Quality, QuarterHour
+from stream_app.registry.model import Point
 from tests.stream_app.balance_world import CODECS, TOPICS, Q, title
 
 SPRING = Period(date(2026, 3, 28), date(2026, 3, 29), ZoneInfo("Europe/Zurich"))
@@ -94,6 +95,26 @@ def test_the_completeness_report_counts_against_the_length_of_the_day(store: Sto
         period: tuple(found[period][name] for name in ("present", "expected", "amount", "quality", "missing"))
         for period in ("2026-03-28", "2026-03-29", "total")
     }
+
+
+def test_the_report_tells_of_what_was_expected_and_has_no_record(store: Store, tmp_path: Path) -> None:
+    store.put(held(n, n, point="P3") for n in range(96))
+    points = [
+        Point("P1", title(1), "house", SPRING.end),
+        Point("P2", title(2), "house", SPRING.start - Q, SPRING.start + Q, "consumer"),
+        Point("P3", title(3), "house", SPRING.start - Q, quantities=("1.8.0",)),
+        Point("P4", title(4), "house", SPRING.end - 1),
+        Point("P5", title(5), "house", SPRING.start - Q, SPRING.start),
+    ]
+    rows = csv_of(completeness(store, SOURCE, SPRING, series_of(points, SPRING)), tmp_path)
+    found = {row["series"]: row for row in rows if row["period"] == "total"}
+
+    assert ["P2|1.8.0", "P3|1.8.0", "P4|1.8.0", "P4|2.8.0"] == list(found)
+    assert [("0", "188", "", "188"), ("96", "188", str(sum(range(96))), "92")] == [
+        tuple(found[name][column] for column in ("present", "expected", "amount", "missing"))
+        for name in ("P2|1.8.0", "P3|1.8.0")
+    ]
+    assert "MISSING" == found["P2|1.8.0"]["quality"]
 
 
 def test_a_complete_total_is_the_difference_of_the_register(store: Store, tmp_path: Path) -> None:
