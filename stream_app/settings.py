@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import tomllib
 from collections.abc import Callable
 from datetime import datetime
@@ -27,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from edge_agent.kafka import Kafka as Door
+from stream_app.lane.options import wall_clock
 from stream_app.topics import Topic, Topics
 
 
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     def clock(self) -> Callable[[], int]:
         """What tells the time, epoch milliseconds: the wall clock, or the simulated one."""
         simulated = self.simulated_clock
-        return _wall_clock if simulated is None else lambda: simulated.at(_wall_clock())
+        return wall_clock if simulated is None else lambda: simulated.at(wall_clock())
 
 
 def load_settings(file: Path | None = None) -> Settings:
@@ -211,7 +211,3 @@ def show_settings(settings: Settings) -> str:
 
 def _epoch_ms(at: datetime) -> int:
     return round(at.timestamp() * 1000)
-
-
-def _wall_clock() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,11 +17,13 @@ from stream_app.commands.captures import Link, WrongUseError, telegrams, title_o
 from stream_app.commands.configuration import Config, settings_or_exit
 from stream_app.dlms.definitions import packaged
 from stream_app.dlms.notification import Reader
+from stream_app.energy.site import instant
 from stream_app.keys.key_rows import KeyRowsError, read_key_file
 from stream_app.keys.probe import probe
 from stream_app.keys.ring import KeyStoreError
 from stream_app.keys.sealed import SealedKeyStore
 from stream_app.keys.store import open_store
+from stream_app.lane.options import wall_clock
 from stream_app.settings import Settings
 
 HOUR_MS: Final = 3_600_000
@@ -60,7 +60,7 @@ def list_(
     typer.echo(f"{'title':16} version status  kcv    auth-kcv kek        valid-from           comment")
     for row in rows:
         authentication = row.authentication_kcv.hex().upper() if row.authentication_kcv else "-"
-        valid_from = "-" if row.valid_from is None else _utc(row.valid_from)
+        valid_from = "-" if row.valid_from is None else instant(row.valid_from)
         shown = f"{row.title:16} {row.version:7} {row.status:7} {row.encryption_kcv.hex().upper()} {authentication:8}"
         typer.echo(f"{shown} {row.kek:10} {valid_from:20} {row.comment}".rstrip())
 
@@ -100,7 +100,7 @@ def expire(
         raise typer.BadParameter("either TITLE and VERSION, or --replaced-for HOURS")
     with _sealed_store(config) as store:
         if replaced_for is not None:
-            typer.echo(f"{store.expire_replaced(_now() - round(replaced_for * HOUR_MS))} expired")
+            typer.echo(f"{store.expire_replaced(wall_clock() - round(replaced_for * HOUR_MS))} expired")
         elif title is not None and version is not None and not store.expire(title.upper(), version):
             raise _refused(f"{title} version {version}: no such key in force")
 
@@ -151,7 +151,7 @@ def journal(config: Config = None) -> None:
         entries = store.journal()
     for entry in entries:
         version = "" if entry.version is None else f"version {entry.version} "
-        typer.echo(f"{_utc(entry.at)} {entry.who} {entry.what} {entry.title or ''} {version}{entry.detail}".rstrip())
+        typer.echo(f"{instant(entry.at)} {entry.who} {entry.what} {entry.title or ''} {version}{entry.detail}".rstrip())
 
 
 @contextmanager
@@ -187,11 +187,3 @@ def _progress(doing: str) -> Iterator[Callable[[int | None], Callable[[int], obj
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         yield lambda total: partial(bar.advance, bar.add_task(doing, total=total))
-
-
-def _utc(at: int) -> str:
-    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

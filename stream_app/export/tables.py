@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from stream_app.energy.quality import QUARTER_MS, quality_of_sum
+from stream_app.energy.quality import QUALITIES, QUARTER_MS, quality_of_sum
 from stream_app.export.kinds import Column, Source
 from stream_app.export.period import Day, Period
 from stream_app.export.store import Store
@@ -89,11 +89,8 @@ class _Count:
         seen = dict(self.qualities)
         if sum(seen.values()) < self.expected:
             seen["MISSING"] = seen.get("MISSING", 0) + self.expected - sum(seen.values())
-        counts = [seen.get(quality, 0) for quality in REPORTED]
+        counts = [seen.get(quality, 0) for quality in QUALITIES]
         return [self.present, self.expected, self.amount if self.present else None, quality_of_sum(seen), *counts]
-
-
-REPORTED: Final[tuple[Quality, ...]] = ("MEASURED", "ADJUSTED", "CALCULATED", "ESTIMATED", "INCOMPLETE", "MISSING")
 
 
 def completeness(store: Store, source: Source, period: Period, expected: Iterable[str] = ()) -> Table:
@@ -105,7 +102,7 @@ def completeness(store: Store, source: Source, period: Period, expected: Iterabl
         Column("expected", "whole"),
         Column(source.measure, "whole"),
         Column("quality", "text"),
-        *(Column(quality.lower(), "whole") for quality in REPORTED),
+        *(Column(quality.lower(), "whole") for quality in QUALITIES),
         *([Column(source.original, "whole"), Column("substituted", "whole")] if source.original else []),
     ]
     named = merge(store.by_series(), ((name, None) for name in sorted(expected)), key=itemgetter(0))

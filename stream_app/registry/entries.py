@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from stream_app.energy.site import instant
 from stream_app.records import RegistryEntry
 from stream_app.registry.files import Rows
 from stream_app.registry.model import Directory, Member, Meter, Point, Site, ValidationRule
@@ -141,11 +141,7 @@ def _id(kind: str, row: Row) -> str:
     return "|".join(PARTS.get(column, str)(getattr(row, column)) for column in KINDS[kind].key)
 
 
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-PARTS: dict[str, Callable[[Any], str]] = {"valid_from": _iso}
+PARTS: dict[str, Callable[[Any], str]] = {"valid_from": instant}
 
 
 def _said(row: Row) -> dict[str, Any]:
