@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -45,3 +46,8 @@ def in_words(error: Exception) -> str:
     """What went wrong, without the wrapping of librdkafka."""
     inner = error.args[0] if error.args else None
     return str(inner.str()) if isinstance(inner, KafkaError) else str(error) or "no answer"
+
+
+def epoch_ms(at: datetime) -> int:
+    """A time from the command line, UTC unless it says otherwise."""
+    return round(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000)

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
-from stream_app.commands.configuration import Config, in_words, kafka_or_exit, settings_or_exit
+from stream_app.commands.configuration import Config, epoch_ms, in_words, kafka_or_exit, settings_or_exit
 from stream_app.rejects import Choice, Reject, grouped, put_back, read_rejects
 from stream_app.settings import Settings
 
@@ -60,7 +60,9 @@ def replay(
         try:
             put_back(settings.kafka.librdkafka() | {"log_level": 0}, settings.topic_names().frames, chosen)
         except KafkaException as error:
-            typer.echo(f"not all were put back: {in_words(error)}; the same call goes on where it stopped", err=True)
+            typer.echo(
+                f"not all were put back: {in_words(error)}; the same call puts all back, twice does no harm", err=True
+            )
             raise typer.Exit(2) from error
     typer.echo(f"{len(chosen)} telegrams {'would be' if dry_run else 'are'} on the line again")
 
@@ -82,12 +84,8 @@ def _choice(
 ) -> Choice:
     choice = Choice(frozenset(kinds or ()), frozenset(title.upper() for title in titles or ()))
     if since:
-        choice = choice._replace(since=_millis(since))
-    return choice._replace(until=_millis(until)) if until else choice
-
-
-def _millis(at: datetime) -> int:
-    return round(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000)
+        choice = choice._replace(since=epoch_ms(since))
+    return choice._replace(until=epoch_ms(until)) if until else choice
 
 
 def _instant(ms: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stream_app.avro import Codecs
-from stream_app.commands.configuration import Config, in_words, kafka_or_exit, settings_or_exit
+from stream_app.commands.configuration import Config, epoch_ms, in_words, kafka_or_exit, settings_or_exit
 from stream_app.commands.worker import TopicsDifferError, fetch_supplies
 from stream_app.keys.ring import KeyStoreError
 from stream_app.lane.stage import Output
@@ -47,7 +47,7 @@ def reprocess(since: At, until: Until, into: Into = None, config: Config = None)
     kafka_or_exit(settings)
     kafka = settings.kafka.model_copy(update={"prefix": into or f"{settings.kafka.prefix}-again"})
     again = settings.model_copy(update={"kafka": kafka})
-    span = Span(_millis(since), _millis(until))
+    span = Span(epoch_ms(since), epoch_ms(until))
     try:
         codecs, _, ring, directory = fetch_supplies(settings)
         _make_topics(again)
@@ -121,7 +121,3 @@ def _report(published: Newest, again: Newest, codecs: Codecs) -> int:
     for example in examples:
         typer.echo(str(example))
     return 1 if examples else 0
-
-
-def _millis(at: datetime) -> int:
-    return round(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000)
