@@ -8,13 +8,14 @@ from typing import Final, NamedTuple
 
 from stream_app.dlms.cipher import ENCRYPTED
 from stream_app.dlms.definitions import packaged
+from stream_app.dlms.errors import ProfileError
 from stream_app.dlms.layout import Layout
 from stream_app.energy import supply
 from stream_app.energy.meter_energy import MeterRules, rules_for
 from stream_app.energy.quality import unit_of
 from stream_app.keys.ring import KeyRing
 from stream_app.reading_encoder import ReadingEncoder, reading_prefix
-from stream_app.registry.model import Directory, Meter, Point
+from stream_app.registry.model import NAMES_OCTETS, Directory, Meter, Point
 from stream_app.trust import Opened, Policy
 
 MAX_SHAPES: Final = 4096
@@ -165,7 +166,7 @@ class Knowledge:
         self._shapes: dict[tuple[Layout, tuple[str, ...]], Shape] = {}
 
     def plan(self, title: str) -> MeterPlan:
-        """The plan of a meter. Raises ``ProfileError`` where its push list, scales or zone are not known."""
+        """The plan of a meter. Raises ``ProfileError`` for an unknown list, scale or zone, and too many quantities."""
         directory, limits = self.directory, self.limits
         meter = directory.meters.get(title, Meter(title))
         points = directory.points_of_title.get(title, ())
@@ -175,6 +176,8 @@ class Knowledge:
         strict = meter.replay == "strict"
         policy = Policy(meter.security, strict, self.ring.of(title), limits.rotation_grace_ms, profile)
         rules = rules_for(meter, points, grace_ms=limits.grace_ms)
+        if len(" ".join(rules.quantities)) > NAMES_OCTETS:  # folders that name so many have been applied
+            raise ProfileError("its points name more quantities than the state of a meter has room for")
         watched = supply.Limits(title, meter.push_seconds * 1000, meter.max_power_w)
         return MeterPlan(self, title, policy, rules, points, watched)
 

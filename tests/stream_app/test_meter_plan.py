@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stream_app.dlms.layout import Layout, Register
 from stream_app.keys.ring import KeyRing
 from stream_app.lane.stage import Output
-from stream_app.meter_plan import Shape
+from stream_app.meter_plan import Knowledge, Limits, Shape
 from stream_app.reading_encoder import OTHER, assign_slots
 from stream_app.registry.model import Directory, Point, Site
 from tests.stream_app.ingest_harness import TOPICS, Bench, Frame, Meter
@@ -84,3 +84,19 @@ def test_a_billing_periods_register_is_no_quantity_of_today() -> None:
 
     assert (1000,) == Shape(layout, ("1.8.0",)).sample((900, 1000))
     assert ([OTHER], "import_wh") == (assign_slots(layout.registers)[:1], assign_slots(layout.registers)[1].column)
+
+
+def test_a_meter_with_more_quantities_than_its_state_has_room_for_is_refused_and_works_once_the_row_is_mended() -> None:
+    (meter, _), at = METERS, START + MINUTE
+    many = tuple(f"{c}.8.{e}" for c in range(1, 9) for e in range(6))
+    points = [Point("CH1", TITLE, "S1", START, quantities=quantities) for quantities in (("1.8.0",), many)]
+    good, bad = (Directory((), [point], [Site("S1", "UTC")]) for point in points)
+    bench = Bench(meter.ring(), good)
+    counts = []
+    for counter, directory in enumerate((good, bad, good)):
+        bench.stage.knowledge = Knowledge(meter.ring(), directory, Limits())
+        outputs = bench.feed([meter.frame(counter, at + counter)], at + counter)
+        bench.stage.changes(bench.state)
+        counts.append([sum(o.topic == topic for o in outputs) for topic in (TOPICS.readings, TOPICS.rejects)])
+
+    assert [[1, 0], [0, 1], [1, 0]] == counts
