@@ -11,17 +11,26 @@ from rich.console import Console
 from rich.table import Table
 
 from stream_app.commands.configuration import Config, epoch_ms, in_words, kafka_or_exit, settings_or_exit
+from stream_app.refusals import EVENT_OF_KIND
 from stream_app.rejects import Choice, Reject, grouped, put_back, read_rejects
 from stream_app.settings import Settings
 
 app = typer.Typer(help="Refused telegrams: what and why, and once more after the mend.", no_args_is_help=True)
 
+
+def _known(kinds: list[str] | None) -> list[str] | None:
+    if unknown := [kind for kind in kinds or () if kind not in EVENT_OF_KIND]:
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(EVENT_OF_KIND)}")
+    return kinds
+
+
 Kinds = Annotated[
-    list[str] | None, typer.Option("--kind", help="Error kind, e.g. unknown_key; more than once for several.")
+    list[str] | None,
+    typer.Option("--kind", callback=_known, help="Error kind, e.g. unknown_key; more than once for several."),
 ]
 Titles = Annotated[list[str] | None, typer.Option("--title", help="System title; more than once for several.")]
-Since = Annotated[datetime | None, typer.Option(help="Received at or after, UTC.")]
-Until = Annotated[datetime | None, typer.Option(help="Received before, UTC.")]
+Since = Annotated[datetime | None, typer.Option(help="Received at or after; UTC without offset.")]
+Until = Annotated[datetime | None, typer.Option(help="Received before; UTC without offset.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")]
 
 
@@ -85,7 +94,11 @@ def _choice(
     choice = Choice(frozenset(kinds or ()), frozenset(title.upper() for title in titles or ()))
     if since:
         choice = choice._replace(since=epoch_ms(since))
-    return choice._replace(until=epoch_ms(until)) if until else choice
+    if until:
+        choice = choice._replace(until=epoch_ms(until))
+    if choice.until <= choice.since:
+        raise typer.BadParameter("--until is not after --since")
+    return choice
 
 
 def _instant(ms: int) -> str:

@@ -28,8 +28,8 @@ from stream_app.writer import Writer
 
 EXAMPLES: Final = 10
 
-At = Annotated[datetime, typer.Option("--from", help="Quarter-hours that begin at or after, UTC.")]
-Until = Annotated[datetime, typer.Option("--to", help="Quarter-hours that begin before, UTC.")]
+At = Annotated[datetime, typer.Option("--from", help="Quarter-hours that begin at or after; UTC without offset.")]
+Until = Annotated[datetime, typer.Option("--to", help="Quarter-hours that begin before; UTC without offset.")]
 Into = Annotated[
     str | None,
     typer.Option(help="Prefix of the topics to write, which must not exist yet; else the one in force and -again."),
@@ -41,13 +41,13 @@ def reprocess(since: At, until: Until, into: Into = None, config: Config = None)
 
     Frames of an hour and the grace period before and after are read too. Exit 1 if a quarter-hour of the span differs.
     """
-    if until <= since:
+    span = Span(epoch_ms(since), epoch_ms(until))
+    if span.until <= span.since:
         raise typer.BadParameter("--to is not after --from")
     settings = settings_or_exit(config)
     kafka_or_exit(settings)
     kafka = settings.kafka.model_copy(update={"prefix": into or f"{settings.kafka.prefix}-again"})
     again = settings.model_copy(update={"kafka": kafka})
-    span = Span(epoch_ms(since), epoch_ms(until))
     try:
         codecs, _, ring, directory = fetch_supplies(settings)
         _make_topics(again)
