@@ -42,7 +42,10 @@ def worker(config: Config = None, print_config: PrintConfig = False) -> None:
     gc.set_threshold(*GARBAGE)
     app = create_app(settings, supplies)
     app.Worker(
-        loglevel="info", logging_config=log_config(sys.stderr), redirect_stdouts=False
+        loglevel="info",
+        logging_config=log_config(sys.stderr),
+        redirect_stdouts=False,
+        quiet=True,  # else Ctrl-C is "-INT- -INT- …"
     ).execute_from_commandline()
 
 
