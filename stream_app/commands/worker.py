@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from typing import Annotated
 
 import typer
 import uvloop
@@ -27,10 +28,16 @@ from stream_app.topic_admin import differences
 # meters several times a second.
 GARBAGE = (50_000, 20, 50)
 
+Check = Annotated[
+    bool, typer.Option("--check", help="Name all that speaks against starting, as far as it needs no Kafka, and exit.")
+]
 
-def worker(config: Config = None, print_config: PrintConfig = False) -> None:
+
+def worker(config: Config = None, check: Check = False, print_config: PrintConfig = False) -> None:
     """One stream worker. Run as many as there are partitions."""
     settings = settings_or_exit(config, print_config)
+    if check:
+        raise typer.Exit(_report(settings))
     kafka_or_exit(settings)
     try:
         supplies = fetch_supplies(settings)
@@ -47,6 +54,18 @@ def worker(config: Config = None, print_config: PrintConfig = False) -> None:
         redirect_stdouts=False,
         quiet=True,  # else Ctrl-C is "-INT- -INT- …"
     ).execute_from_commandline()
+
+
+def _report(settings: Settings) -> int:
+    """Name what is wrong with schema ids and keys; the exit code."""
+    code = 0
+    for look in (lambda: load_codecs(schema_ids(settings)), lambda: open_store(settings.keys).load()):
+        try:
+            look()
+        except (KeyStoreError, SchemaRegistryError) as error:
+            typer.echo(str(error), err=True)
+            code = 2
+    return code
 
 
 class TopicsDifferError(Exception):
