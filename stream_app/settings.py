@@ -7,12 +7,13 @@ paths to files, so that printing the settings shows none. These classes are the 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,10 +25,15 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from edge_agent.kafka import Kafka as Door
 from stream_app.lane.options import wall_clock
 from stream_app.topics import Topic, Topics
+
+PREFIX: Final = "CIP_"
+NO_SETTINGS: Final = frozenset({"CONFIG", "KEK"})  # the file's name, and a secret that is never among the settings
+OF_THE_EDGE: Final = frozenset({"EDGE", "HEALTH", "PORT"})  # whose agent may share our environment
 
 
 class SettingsError(Exception):
@@ -150,7 +156,7 @@ class SimulatedClock(Section):
 class Settings(BaseSettings):
     """All of it. ``load_settings`` makes one."""
 
-    model_config = SettingsConfigDict(env_prefix="CIP_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     kafka: Kafka = Kafka()
     topics: TopicLayout = TopicLayout()
@@ -192,10 +198,28 @@ def load_settings(file: Path | None = None) -> Settings:
         values = tomllib.loads(file.read_text("utf-8")) if file else {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError([f"{file}: {error}"]) from error
+    problems = [f"{name}: there is no such setting" for name in _unread(os.environ)]
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsError([f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]) from error
+        problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    except UnreadableError as error:  # a whole section in one variable; says which, never the value
+        problems.append(str(error))
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _unread(environment: Iterable[str]) -> list[str]:
+    """Variables with our prefix that are no setting. One inside a section is left to the section."""
+    names = [name for name in map(str.upper, environment) if name.startswith(PREFIX)]
+    read = NO_SETTINGS | OF_THE_EDGE | {section.upper() for section in Settings.model_fields}
+    # Kubernetes tells every container of every service, also of one that is called cip-…
+    services = [name.removesuffix("SERVICE_HOST") for name in names if name.endswith("_SERVICE_HOST")]
+    told = tuple(service + end for service in services for end in ("SERVICE_", "PORT"))
+    return [
+        name for name in names if name.removeprefix(PREFIX).partition("__")[0] not in read and not name.startswith(told)
+    ]
 
 
 def show_settings(settings: Settings) -> str:

@@ -51,6 +51,40 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_variable_that_is_no_setting_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip in the name of a section, or one underscore for two, must not pass as a default."""
+    for name in ("CIP_KAFFKA__BOOTSTRAP", "CIP_KAFKA_BOOTSTRAP", "CIP_KAFKA__BOOTSTAP"):
+        monkeypatch.setenv(name, "geheim")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert {"CIP_KAFFKA__BOOTSTRAP", "CIP_KAFKA_BOOTSTRAP", "kafka.bootstap"} == {
+        problem.partition(":")[0] for problem in refused.value.problems
+    }
+    assert "geheim" not in str(refused.value)
+
+
+def test_variables_of_others_are_none_of_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file's name, the key-encryption key, the edge's settings, and what Kubernetes tells of a service cip-web."""
+    ours = ("CIP_CONFIG", "CIP_KEK", "CIP_EDGE__ID", "CIP_PORT__0__DEVICE")
+    services = ("CIP_WEB_SERVICE_HOST", "CIP_WEB_SERVICE_PORT_HTTP", "CIP_WEB_PORT", "CIP_WEB_PORT_80_TCP_ADDR")
+    for name in ours + services:
+        monkeypatch.setenv(name, "x")
+
+    assert Settings() == load_settings()
+
+
+@pytest.mark.parametrize("section", ["KAFKA", "KEYS", "SIMULATED_CLOCK"])
+def test_text_for_a_whole_section_is_a_problem_that_does_not_show_it(
+    monkeypatch: pytest.MonkeyPatch, section: str
+) -> None:
+    monkeypatch.setenv(f"CIP_{section}", "geheim")
+    with pytest.raises(SettingsError, match=section.lower()) as refused:
+        load_settings()
+
+    assert "geheim" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
