@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from stream_app.commands import keys, registry, rejects, topics, worker
@@ -26,8 +28,13 @@ app.command()(reprocess)
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. What the system refuses, such as to write on a full disk, is no defect: one line."""
+    try:
+        app()
+    except OSError as error:
+        print(error, file=sys.stderr)
+        sys.stdout = None  # or the interpreter would once more try to write what is left
+        sys.exit(2)
 
 
 if __name__ == "__main__":
