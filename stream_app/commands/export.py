@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -19,7 +20,7 @@ from stream_app.commands.configuration import Config, kafka_or_exit, settings_or
 from stream_app.export import tables
 from stream_app.export.files import Format, write
 from stream_app.export.kinds import Kind, Source, series_of, source_of
-from stream_app.export.period import Period, first_and_last
+from stream_app.export.period import Period, days_of, first_and_last
 from stream_app.export.reader import TopicMissingError, Wanted, gather
 from stream_app.export.store import Store
 from stream_app.registry.model import Directory
@@ -37,11 +38,34 @@ class Layout(Enum):
 
 LAYOUTS = {Layout.LONG: tables.long, Layout.WIDE: tables.wide}
 
+# What speaks against an export. A day may be beyond the calendar's last in UTC, SQLite may find no room in /tmp.
+OBSTACLES = (
+    ValueError,
+    OverflowError,
+    OSError,
+    sqlite3.Error,
+    RegistryError,
+    SchemaRegistryError,
+    TopicMissingError,
+    KafkaError,
+)
+
+
+def _days(text: str) -> str:
+    """Judged here, so that the option is named where it is wrong."""
+    try:
+        days_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
 
 def export(
     site: Annotated[str, typer.Option(help="The site, as in sites.csv.")],
-    since: Annotated[str, typer.Option("--from", help="First local day (2026-03-29) or month (2026-03).")],
-    until: Annotated[str, typer.Option("--to", help="Last local day or month, included.")],
+    since: Annotated[
+        str, typer.Option("--from", callback=_days, help="First local day (2026-03-29) or month (2026-03).")
+    ],
+    until: Annotated[str, typer.Option("--to", callback=_days, help="Last local day or month, included.")],
     form: Annotated[Format, typer.Option("--format", help="Kind of file.")] = Format.CSV,
     layout: Annotated[Layout, typer.Option(help="One row per record, or one per quarter-hour.")] = Layout.LONG,
     kind: Annotated[Kind, typer.Option("--records", help="What to export.")] = Kind.QUARTER_HOURS,
@@ -71,7 +95,7 @@ def export(
             write(LAYOUTS[layout](store, source, period), files[0], form)
             report = tables.completeness(store, source, period, series_of(points, period))
             write(_telling(report), files[1], form)
-    except (ValueError, RegistryError, SchemaRegistryError, TopicMissingError, KafkaError) as error:
+    except OBSTACLES as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     for file in files:

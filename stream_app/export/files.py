@@ -23,11 +23,13 @@ class Format(Enum):
 
 
 def write(table: Table, path: Path, form: Format) -> None:
-    """Write ``table`` to ``path``, in the place of an earlier file."""
+    """Write ``table`` to ``path``, in the place of an earlier file. Raises ``OSError`` that names ``path``."""
     unfinished = path.with_name(f".{path.name}.part")
     try:
         WRITERS[form](table, unfinished)
         unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -63,17 +65,19 @@ def first_and_last(since: str, until: str) -> tuple[date, date]:
     >>> first_and_last("2026-02", "2026-03-29")
     (datetime.date(2026, 2, 1), datetime.date(2026, 3, 29))
     """
-    first, last = _days_of(since)[0], _days_of(until)[1]
+    first, last = days_of(since)[0], days_of(until)[1]
     if last < first:
         raise ValueError(f"{until} ends before {since} begins")
     return first, last
 
 
-def _days_of(text: str) -> tuple[date, date]:
-    if re.fullmatch(r"\d{4}-\d\d", text):
-        first = date.fromisoformat(f"{text}-01")
-        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        day = date.fromisoformat(text)
-        return day, day
+def days_of(text: str) -> tuple[date, date]:
+    """The first and the last day of a month (``2026-03``), or a day (``2026-03-29``) twice."""
+    with suppress(ValueError):
+        if re.fullmatch(r"\d{4}-\d\d", text):
+            first = date.fromisoformat(f"{text}-01")
+            return first, first.replace(day=monthrange(first.year, first.month)[1])
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            day = date.fromisoformat(text)
+            return day, day
     raise ValueError(f"{text}: wanted a month like 2026-03 or a day like 2026-03-29")

@@ -178,3 +178,10 @@ def test_a_period_that_ends_before_it_begins_is_wrong_use(tmp_path: Path) -> Non
     code, said = run({}, tmp_path, "--site", "house", "--from", "2026-03", "--to", "2026-02")
 
     assert (2, "2026-02 ends before 2026-03 begins\n") == (code, said)
+
+
+@pytest.mark.parametrize(("option", "days"), [("--from", ("2026-13", "2026-12")), ("--to", ("2026-01", "2026-02-30"))])
+def test_a_day_that_is_none_is_refused_with_its_option(tmp_path: Path, option: str, days: tuple[str, str]) -> None:
+    code, said = run({}, tmp_path, "--site", "house", "--from", days[0], "--to", days[1])
+
+    assert (2, True) == (code, f"Invalid value for '{option}': " in said)

@@ -53,7 +53,8 @@ def test_months_and_days_are_both_included(since: str, until: str, days: tuple[d
 
 
 @pytest.mark.parametrize(
-    ("since", "until"), [("2026-03-29", "2026-03-28"), ("2026", "2026"), ("2026-02-30", "2026-03"), ("2026-3-1", "x")]
+    ("since", "until"),
+    [("2026-03-29", "2026-03-28"), ("2026", "2026"), ("2026-02-30", "2026-03"), ("2026-3-1", "x"), ("2026-13", "2027")],
 )
 def test_what_is_no_period_is_refused(since: str, until: str) -> None:
     with pytest.raises(ValueError, match=r"2026|day"):
