@@ -33,7 +33,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change 
 def check(folder: Folder) -> None:
     """Validate a registry folder, line by line. Exit 1 if a line is wrong."""
     rows = _rows_or_exit(folder)
-    typer.echo(", ".join(f"{len(table)} {name.replace('_', ' ')}" for name, table in rows._asdict().items()))
+    typer.echo(", ".join(f"{size} {kind.replace('_', ' ')}" for kind, size in rows.sizes().items()))
 
 
 @app.command()

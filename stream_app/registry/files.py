@@ -1,41 +1,31 @@
-"""A registry folder, read and judged line by line: every problem as ``file:line: what``, all of them at once.
+"""A registry folder, read and judged line by line.
 
 What one line says is judged here (columns, codes, numbers, dates); what lines say about each other in ``rules``.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from stream_app.dlms.definitions import Definitions
+from stream_app.registry.lines import Findings, Parser, Problem, Table, read_table, read_text
 from stream_app.registry.model import Action, Condition, Member, Meter, Point, Site, ValidationRule
-
-Parser = Callable[[str], Any]
-
-
-class Problem(NamedTuple):
-    """What is wrong where."""
-
-    file: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
 
 
 class Rows(NamedTuple):
-    """The contents of a folder: the rows of each table by their line, the definitions by their name."""
+    """The contents of a folder: the rows of each table by their line, the definitions by their name.
+
+    ``every``, by file, has the faulty rows too, with None for what cannot be read; of the files ``cut`` rows are lost.
+    """
 
     meters: dict[int, Meter]
     points: dict[int, Point]
@@ -44,6 +34,12 @@ class Rows(NamedTuple):
     validation_rules: dict[int, ValidationRule]
     push_lists: dict[str, Any]
     scale_profiles: dict[str, Any]
+    every: Mapping[str, Mapping[int, Any]] = MappingProxyType({})
+    cut: Collection[str] = ()
+
+    def sizes(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {kind: len(getattr(self, kind)) for kind in self._fields if kind not in ("every", "cut")}
 
 
 def _name(text: str) -> str:
@@ -105,17 +101,6 @@ def _one_of(*words: str) -> Parser:
         return text
 
     return parse
-
-
-class Table(NamedTuple):
-    """A CSV file: its rows' type and its columns. A column without a default in the type is required."""
-
-    row: type[Any]
-    columns: Mapping[str, Parser]
-
-    def required(self) -> set[str]:
-        """The columns no row can do without."""
-        return set(self.columns) - set(self.row._field_defaults)
 
 
 TABLES = {
@@ -190,11 +175,18 @@ DEFINITIONS = ("push_lists.json", "scale_profiles.json")
 
 def read_folder(folder: Path) -> tuple[Rows, list[Problem]]:
     """Every row that can be read, and every problem of a single line. A file that is not there has no rows."""
-    problems = _misnamed(folder)
-    contents: list[dict[Any, Any]] = [_read_table(folder / name, table, problems) for name, table in TABLES.items()]
-    contents += [_read_definitions(folder / name, problems) for name in DEFINITIONS]
+    found = Findings()
+    found.problems += _misnamed(folder)
+    tables = {name: read_table(folder / name, table, found) for name, table in TABLES.items()}
+    contents: list[dict[Any, Any]] = [table.right for table in tables.values()]
+    contents += [_read_definitions(folder / name, found) for name in DEFINITIONS]
     rows = Rows(*contents)
-    return rows._replace(validation_rules=_in_place(rows.validation_rules)), problems
+    rows = rows._replace(
+        validation_rules=_in_place(rows.validation_rules),
+        every={name: table.every for name, table in tables.items()},
+        cut=found.cut,
+    )
+    return rows, found.problems
 
 
 def _in_place(rules: Mapping[int, ValidationRule]) -> dict[int, ValidationRule]:
@@ -218,59 +210,16 @@ def _misnamed(folder: Path) -> list[Problem]:
     return [Problem(name, 1, f"should this be {match[0]}?") for name, match in likely.items() if match]
 
 
-def _read_table(path: Path, table: Table, problems: list[Problem]) -> dict[int, Any]:
-    if not path.exists():
+def _read_definitions(path: Path, found: Findings) -> dict[str, Any]:
+    if (text := read_text(path, found)) is None:
         return {}
     try:
-        reader = csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""), strict=True)
-        header = [cell.strip() for cell in next(reader, [])]
-    except (UnicodeDecodeError, csv.Error) as error:
-        problems.append(Problem(path.name, 1, f"is no CSV in UTF-8: {error}"))
-        return {}
-    wrong = [f"unknown column {name!r}" for name in header if name not in table.columns]
-    wrong += [f"column {name} is missing" for name in table.columns if name in table.required() - set(header)]
-    wrong += [f"column {name} occurs twice" for name in dict.fromkeys(header) if header.count(name) > 1]
-    problems += [Problem(path.name, 1, text) for text in wrong]
-    rows: dict[int, Any] = {}
-    try:
-        for cells in reader if not wrong else ():
-            values, refused = _read_cells(header, [cell.strip() for cell in cells], table)
-            problems += [Problem(path.name, reader.line_num, text) for text in refused]
-            if values and not refused:
-                rows[reader.line_num] = table.row(**values)
-    except csv.Error as error:
-        problems.append(Problem(path.name, reader.line_num, str(error)))
-    return rows
-
-
-def _read_cells(header: list[str], cells: list[str], table: Table) -> tuple[dict[str, Any], list[str]]:
-    """The values of the cells that say something, and what is wrong with the others. A blank line has neither."""
-    if not any(cells):
-        return {}, []
-    if len(cells) > len(header):
-        return {}, [f"{len(cells)} cells, but {len(header)} columns"]
-    said = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
-    wrong = [f"{name} is empty" for name in table.columns if name in table.required() - set(said)]
-    values = {}
-    for name, cell in said.items():
-        try:
-            values[name] = table.columns[name](cell)
-        except ValueError as error:
-            wrong.append(f"{name}: {error}")
-    return values, wrong
-
-
-def _read_definitions(path: Path, problems: list[Problem]) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        text = path.read_text("utf-8-sig")
         entries = json.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        problems.append(Problem(path.name, getattr(error, "lineno", 1), f"is no JSON in UTF-8: {error}"))
+    except (ValueError, RecursionError) as error:
+        found.lose(path.name, getattr(error, "lineno", 1), f"is no JSON in UTF-8: {error}")
         return {}
     if not isinstance(entries, dict):
-        problems.append(Problem(path.name, 1, "is no JSON object of names"))
+        found.lose(path.name, 1, "is no JSON object of names")
         return {}
     for name, entry in entries.items():
         line = text[: max(0, text.find(json.dumps(name, ensure_ascii=False)))].count("\n") + 1
@@ -278,5 +227,5 @@ def _read_definitions(path: Path, problems: list[Problem]) -> dict[str, Any]:
             one = {_name(name): entry}
             Definitions(*((one, {}) if path.name == "push_lists.json" else ({}, one)))
         except ValueError as error:
-            problems += [Problem(path.name, line, text) for text in str(error).split("\n")]
+            found.problems += [Problem(path.name, line, text) for text in str(error).split("\n")]
     return entries

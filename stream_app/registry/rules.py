@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
-from typing import Any, TypeVar
+from typing import Any
 
 from stream_app.dlms.definitions import packaged
 from stream_app.energy.quality import QUARTER_MS
 from stream_app.registry import validation
-from stream_app.registry.files import Problem, Rows
+from stream_app.registry.files import Rows
+from stream_app.registry.lines import Problem
 from stream_app.registry.model import NAMES_OCTETS, Member, Point
 
-Row = TypeVar("Row")
 ALL_OF_IT = 10_000  # permyriad
+
+NAMES = {"meters.csv": "system_title", "points.csv": "metering_point", "sites.csv": "site"}
+REFERENCES = (
+    ("meters.csv", "push_list", "push_lists.json"),
+    ("meters.csv", "scale_profile", "scale_profiles.json"),
+    ("points.csv", "system_title", "meters.csv"),
+    ("points.csv", "site", "sites.csv"),
+    ("members.csv", "site", "sites.csv"),
+    ("validation.csv", "metering_point", "points.csv"),
+)
 
 
 def judge(rows: Rows) -> list[Problem]:
@@ -23,49 +33,49 @@ def judge(rows: Rows) -> list[Problem]:
     return sorted(found, key=lambda problem: (problem.file, problem.line))
 
 
-def _once(file: str, rows: Mapping[int, Row], key: Callable[[Row], str]) -> Iterator[Problem]:
+def _once(file: str, rows: Mapping[int, Any], column: str) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for line, row in rows.items():
-        earlier = first.setdefault(key(row), line)
-        if earlier != line:
-            yield Problem(file, line, f"{key(row)} stands in line {earlier} already")
+        name = getattr(row, column)
+        earlier = first.setdefault(name, line)
+        if name and earlier != line:
+            yield Problem(file, line, f"{name} stands in line {earlier} already")
 
 
 def _unique(rows: Rows) -> Iterator[Problem]:
-    yield from _once("meters.csv", rows.meters, lambda meter: meter.system_title)
-    yield from _once("sites.csv", rows.sites, lambda site: site.site)
-
-
-def _known(file: str, rows: Mapping[int, Any], column: str, known: Iterable[str], where: str) -> Iterator[Problem]:
-    names = set(known)
-    for line, row in rows.items():
-        name = getattr(row, column)
-        if name and name not in names:
-            yield Problem(file, line, f"{column} {name} is not in {where}")
+    yield from _once("meters.csv", rows.every["meters.csv"], "system_title")
+    yield from _once("sites.csv", rows.every["sites.csv"], "site")
 
 
 def _references(rows: Rows) -> Iterator[Problem]:
-    lists, profiles = packaged().push_lists.keys(), packaged().scale_profiles.keys()
-    titles = [meter.system_title for meter in rows.meters.values()]
-    sites = [site.site for site in rows.sites.values()]
-    yield from _known("meters.csv", rows.meters, "push_list", lists | rows.push_lists.keys(), "push_lists.json")
-    yield from _known(
-        "meters.csv", rows.meters, "scale_profile", profiles | rows.scale_profiles.keys(), "scale_profiles.json"
-    )
-    yield from _known("points.csv", rows.points, "system_title", titles, "meters.csv")
-    yield from _known("points.csv", rows.points, "site", sites, "sites.csv")
-    yield from _known("members.csv", rows.members, "site", sites, "sites.csv")
-    at_site = {(point.site, point.metering_point) for point in rows.points.values()}
-    for line, member in rows.members.items():
-        if (member.site, member.metering_point) not in at_site:
-            yield Problem("members.csv", line, f"{member.metering_point} is no metering point of site {member.site}")
+    """To a row that is there but faulty there is nothing to be said, nor to a file of which rows are lost."""
+    names = _names(rows)
+    for file, column, where in REFERENCES:
+        for line, row in rows.every[file].items() if where not in rows.cut else ():
+            name = getattr(row, column)
+            if name and name not in names[where]:
+                yield Problem(file, line, f"{column} {name} is not in {where}")
+    at_site = {(point.site, point.metering_point) for point in rows.every["points.csv"].values()}
+    for line, (site, point, *_) in rows.every["members.csv"].items() if "points.csv" not in rows.cut else ():
+        if point and site in names["sites.csv"] and not {(site, point), (None, point)} & at_site:
+            yield Problem("members.csv", line, f"{point} is no metering point of site {site}")
+
+
+def _names(rows: Rows) -> dict[str, set[str]]:
+    """What there is to refer to, by file; faulty rows too."""
+    names = {
+        file: {getattr(row, column) for row in rows.every[file].values()} - {None} for file, column in NAMES.items()
+    }
+    return names | {
+        "push_lists.json": {*packaged().push_lists, *rows.push_lists},
+        "scale_profiles.json": {*packaged().scale_profiles, *rows.scale_profiles},
+    }
 
 
 def _validity(rows: Rows) -> Iterator[Problem]:
-    tables: dict[str, Mapping[int, Point | Member]] = {"points.csv": rows.points, "members.csv": rows.members}
-    for file, table in tables.items():
-        for line, row in table.items():
-            if row.valid_to is not None and row.valid_to <= row.valid_from:
+    for file in ("points.csv", "members.csv"):
+        for line, row in rows.every[file].items():
+            if None not in (row.valid_from, row.valid_to) and row.valid_to <= row.valid_from:
                 yield Problem(file, line, "valid_to is not after valid_from")
 
 

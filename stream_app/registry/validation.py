@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from stream_app.registry.files import Problem, Rows
+from stream_app.registry.files import Rows
+from stream_app.registry.lines import Problem
 from stream_app.registry.model import Action, Condition, ValidationRule
 
 FILE: Final = "validation.csv"
@@ -56,15 +57,16 @@ def admitted(rows: Rows) -> Iterator[Problem]:
 
 
 def measured(rows: Rows) -> Iterator[Problem]:
-    """Points that nobody knows, quantities that their points do not measure."""
+    """Quantities that their points do not measure. Of a point with a faulty row nobody knows."""
     quantities: dict[str, set[str]] = {}
     for point in rows.points.values():
         quantities.setdefault(point.metering_point, set()).update(point.measured_quantities())
+    for line, point in rows.every["points.csv"].items():
+        if line not in rows.points:
+            quantities.pop(point.metering_point, None)
     for line, rule in rows.validation_rules.items():
         known = quantities.get(rule.metering_point)
-        if known is None:
-            yield Problem(FILE, line, f"metering_point {rule.metering_point} is not in points.csv")
-        elif rule.quantity and rule.quantity not in known:
+        if known and rule.quantity and rule.quantity not in known:
             yield Problem(FILE, line, f"{rule.metering_point} does not measure {rule.quantity}")
 
 

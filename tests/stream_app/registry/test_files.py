@@ -147,6 +147,8 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
             id="zeros-for-more-than-three-days",
         ),
         pytest.param({"push": "{\n]"}, "push_lists.json:2: is no JSON in UTF-8", id="no-json"),
+        pytest.param({"push": "[" * 100_000}, "push_lists.json:1: is no JSON in UTF-8", id="deep-json"),
+        pytest.param({"scale": '{"e450": ' + "9" * 5000}, "scale_profiles.json:1: is no JSON", id="endless-number"),
         pytest.param(
             {"scale": '{"e450": {"rules": {"32.7.0": -1}}}'},
             "scale_profiles.json:1: scale profile 'e450', 32.7.0: -1 is no object with scale and unit",
@@ -186,3 +188,59 @@ def test_a_folder_without_any_registry_file_is_refused(write: Write) -> None:
     folder = write(**dict.fromkeys(["sites", "meters", "points", "members", "validation", "push"], None))
 
     assert [f"{folder}:1: holds none of"] == [problem[: len(str(folder)) + 17] for problem in problems(lambda: folder)]
+
+
+@pytest.mark.parametrize(("end", "name"), [("\n", "meters.csv"), ("\r\n", "sites.csv"), ("\r", "push_lists.json")])
+def test_the_line_that_is_not_utf_8_is_named(write: Write, end: str, name: str) -> None:
+    folder = write()
+    (folder / name).write_bytes(f"system_title,serial{end}4C475A1030A1B2C3,Zähler{end}".encode("latin-1"))
+
+    assert [f"{name}:2: is not UTF-8: octet E4"] == problems(lambda: folder)
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(write: Write) -> None:
+    folder = write(meters=None)
+    (folder / "meters.csv").mkdir()
+
+    assert ["meters.csv:1: cannot be read: Is a directory"] == problems(lambda: folder)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "cause"),
+    [
+        pytest.param({"sites": GOOD["sites.csv"].replace("Zurich", "Zürich")}, "sites.csv:2: timezone", id="sites"),
+        pytest.param({"meters": GOOD["meters.csv"].replace(",,5", ",,5 s")}, "meters.csv:2: push_seconds", id="meter"),
+        pytest.param({"meters": GOOD["meters.csv"].replace(",,5", ",,5,")}, "meters.csv:2: 5 cells", id="comma"),
+        pytest.param({"meters": GOOD["meters.csv"].replace("serial", "seriel")}, "meters.csv:1: unknown", id="header"),
+        pytest.param({"meters": GOOD["meters.csv"] + '"'}, "meters.csv:5: unexpected end", id="quote"),
+        pytest.param({"points": GOOD["points.csv"].replace("consumer,5", "buyer,5")}, "points.csv:3: role", id="point"),
+        pytest.param({"points": GOOD["points.csv"].replace(",zev-1,", ",,")}, "points.csv:3: site is", id="no-site"),
+        pytest.param({"points": "metering_point\n"}, "points.csv:1: column system_title", id="columns"),
+        pytest.param({"push": "{", "meters": GOOD["meters.csv"].replace("wiener-netze-9", "own-2")}, "push", id="json"),
+    ],
+)  # fmt: skip
+def test_what_refers_to_a_faulty_row_is_not_reported_as_well(
+    write: Write, replaced: dict[str, str], cause: str
+) -> None:
+    """Ten thousand points of one site would hide the one line that is to be mended."""
+    found = problems(write, **replaced)
+
+    assert found
+    assert [] == [problem for problem in found if not problem.startswith(cause.partition(":")[0])], found
+    assert found[0].startswith(cause)
+
+
+def test_a_faulty_cell_does_not_hide_what_else_is_wrong_with_its_row(write: Write) -> None:
+    rows = [f"CH1,4C475A1030A1B2C9,nosite,{since},{JANUARY},buyer,\n" for since in ("01.01.2026", MARCH)]
+    found = problems(write, members=None, validation=None, points=POINTS + "".join(rows))
+    of_both = [f"{line}: {what}" for line in (2, 3) for what in ("role:", "system_title", "site")]
+
+    assert sorted([*of_both, "2: valid_from:", "3: valid_to"]) == sorted(
+        " ".join(problem.removeprefix("points.csv:").split()[:2]) for problem in found
+    )
+
+
+def test_a_faulty_row_counts_where_each_may_stand_once(write: Write) -> None:
+    found = problems(write, sites=GOOD["sites.csv"] + "haus-1,,Europe/Wien,,\n")
+
+    assert "sites.csv:4: haus-1 stands in line 2 already" in found
