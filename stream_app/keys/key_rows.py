@@ -37,6 +37,8 @@ DELIMITERS: Final = ",;\t|"
 
 _DECORATION: Final = re.compile(r"0[xX]|[\s:-]")
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_LIKE_A_KEY: Final = re.compile(r"[0-9A-Fa-f]{32}")
+_GERMAN_POINT: Final = re.compile(r"\bDE[0-9]{11}[0-9A-Z]{20}\b")  # a metering point; 33 hex digits more often than not
 
 
 class KeyRow(NamedTuple):
@@ -109,18 +111,29 @@ def _records(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _csv_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
+    lines = _csv_lines(text)
+    _, names = next(lines, (1, []))
+    columns = [_column(name) for name in names]
+    if missing := [column for column in ("system_title", "encryption_key") if column not in columns]:
+        raise KeyRowsError([f"line 1: no column {' and no column '.join(missing)}"])
+    for line, cells in lines:
+        if any(cell.strip() for cell in cells):
+            yield f"line {line}", zip(names, cells, strict=False)
+
+
+def _csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Cells, with the line they begin in. Strict, because a stray quotation mark makes one cell of all that follows."""
     head = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    line = 1
     try:
-        names = next(reader, [])
-        columns = [_column(name) for name in names]
-        if missing := [column for column in ("system_title", "encryption_key") if column not in columns]:
-            raise KeyRowsError([f"line 1: no column {' and no column '.join(missing)}"])
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield f"line {reader.line_num}", zip(names, cells, strict=False)
-    except csv.Error as error:
-        raise KeyRowsError([f"line {reader.line_num}: {error}: a stray quote?"]) from None
+            if any("\n" in cell and _like_a_key(cell) for cell in cells):
+                raise csv.Error("a cell holds lines with keys")
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:  # its words hold nothing of the text
+        raise KeyRowsError([f"line {line}: no CSV: {error}; is a quotation mark not closed?"]) from None
 
 
 def _column(heading: str) -> str | None:
@@ -156,6 +169,7 @@ def _row(place: str, cells: Mapping[str, str], problems: list[str]) -> KeyRow | 
     if not version.isdecimal() or len(version) > 9:
         problems.append(f"{place}: key_version is no whole number")
     valid_from = _instant(place, cells.get("valid_from"), problems)
+    comment = _comment(place, cells.get("comment", ""), problems)
     if len(problems) > before:
         return None
     return KeyRow(
@@ -164,7 +178,7 @@ def _row(place: str, cells: Mapping[str, str], problems: list[str]) -> KeyRow | 
         None if authentication is None else AuthenticationKey(authentication),
         int(version),
         valid_from,
-        cells.get("comment", ""),
+        comment,
         place,
     )
 
@@ -196,3 +210,16 @@ def _instant(place: str, text: str | None, problems: list[str]) -> int | None:
         problems.append(f"{place}: valid_from is no ISO 8601 time with offset")
         return None
     return int(instant.timestamp() * 1000)
+
+
+def _comment(place: str, text: str, problems: list[str]) -> str:
+    """Whoever may see a check value sees it too, so that it must hold no key."""
+    if len(text.splitlines()) > 1:
+        problems.append(f"{place}: comment has more than one line")
+    elif _like_a_key(text):
+        problems.append(f"{place}: comment looks like a key")
+    return text
+
+
+def _like_a_key(text: str) -> bool:
+    return _LIKE_A_KEY.search(_DECORATION.sub("", _GERMAN_POINT.sub("", text))) is not None

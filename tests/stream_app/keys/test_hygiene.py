@@ -82,6 +82,8 @@ def broken(store: SealedKeyStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "bad-list-watched": lambda: CsvKeyStore(no_list).load(),
         "list-without-head": lambda: read_key_rows(LINE),
         "json-cut-short": lambda: read_key_rows(f'[{{"title": "{TITLE}", "EK": "{ENCRYPTION.hex()}"'),
+        "quotation-mark": lambda: read_key_rows(f'title,EK,comment\n{TITLE},{ENCRYPTION.hex()},"x\n{LINE}'),
+        "key-as-comment": lambda: read_key_rows(f"title,EK,note\n{TITLE},{ENCRYPTION.hex()},{AUTHENTICATION.hex()}"),
         "no-text": lambda: read_key_file(no_text),
         "no-text-watched": lambda: CsvKeyStore(no_text).load(),
         "kek-is-no-text": lambda: open_store(Keys(sqlite=folder / "other.db", kek_file=no_text), {}),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stream_app.keys.key_rows import KeyRowsError, read_key_rows
 
 TITLE, KEY, OTHER = "4C475A1030A1B2C3", "00112233445566778899AABBCCDDEEFF", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
+OTHER_TITLE = "4B464D0005F5E101"
 HEAD = "system_title,encryption_key,authentication_key,key_version,valid_from,comment\n"
 
 
@@ -128,6 +129,78 @@ def test_any_text_is_a_list_or_refused(text: str) -> None:
             continue
 
         assert all(len(row.encryption_key) == 16 for row in rows)
+
+
+SWALLOWED = f"{OTHER_TITLE},{OTHER},,1,,Dach\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            f'{HEAD}{TITLE},{KEY},,1,,"Keller\n{SWALLOWED}', "line 2: no CSV: unexpected end of data", id="comment"
+        ),
+        pytest.param(f'{HEAD}{TITLE},"{KEY},,1,,\n{SWALLOWED}', "line 2: no CSV: unexpected end of data", id="key"),
+        pytest.param(f'{HEAD[:-8]}"comment\n{SWALLOWED}', "line 1: no CSV: unexpected end of data", id="heading"),
+        pytest.param(
+            f'{HEAD}{TITLE},{KEY},,1,,"Keller\n{SWALLOWED}{TITLE},{KEY},,2,,"Stall\n',
+            "line 2: no CSV: ',' expected after '\"'",
+            id="two-comments",
+        ),
+        pytest.param(
+            f'{HEAD}{TITLE},{KEY},,1,,"Keller\n{SWALLOWED}Stall"\n',
+            "line 2: no CSV: a cell holds lines with keys",
+            id="closed",
+        ),
+        pytest.param(
+            f'title,ek,where\n{TITLE},{KEY},"cellar\n{SWALLOWED}"\n',
+            "line 2: no CSV: a cell holds lines with keys",
+            id="nobodys-column",
+        ),
+        pytest.param(
+            f'title,ek,"where\n{SWALLOWED}"\n{TITLE},{KEY},\n',
+            "line 1: no CSV: a cell holds lines with keys",
+            id="nobodys-heading",
+        ),
+    ],
+)
+def test_a_stray_quotation_mark_swallows_no_keys(text: str, problem: str) -> None:
+    with pytest.raises(KeyRowsError) as caught:
+        read_key_rows(text)
+
+    assert [problem] == [one.partition("; is a")[0] for one in caught.value.problems]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize(
+    ("comment", "problem"),
+    [
+        pytest.param(OTHER, "comment looks like a key", id="key"),
+        pytest.param(f"was {bytes.fromhex(OTHER).hex(':')} before", "comment looks like a key", id="spaced-key"),
+        pytest.param(f"DE000562668020A{OTHER}", "comment looks like a key", id="key-behind-a-metering-point"),
+        pytest.param("first\nsecond", "comment has more than one line", id="lines"),
+        pytest.param("DE00056266802AO6G56M11SN51G21M24S", None, id="metering-point"),
+        pytest.param("DE0005626680200000000000012345678", None, id="metering-point-of-hex-digits"),
+        pytest.param("installed 2026-01-01 12:30, serial 12345678", None, id="numbers"),
+    ],
+)
+def test_a_comment_is_one_line_and_no_key(form: str, comment: str, problem: str | None) -> None:
+    first = {"csv": 2, "json": 1}[form]
+    entry = json.dumps([{"title": TITLE, "ek": KEY, "comment": comment}])
+    text = entry if form == "json" else f'{HEAD}{TITLE},{KEY},,,,"{comment}"\n'
+    told = []
+    try:
+        read_key_rows(text)
+    except KeyRowsError as error:
+        told = error.problems
+
+    assert ([] if problem is None else [f"{'line' if form == 'csv' else 'entry'} {first}: {problem}"]) == told
+
+
+def test_an_address_in_nobodys_column_may_have_lines() -> None:
+    first, second = read_key_rows(f'title,ek,where\n{TITLE},{KEY},"1 Main St\nTown"\n{OTHER_TITLE},{OTHER},x\n')
+
+    assert ("line 2", "line 4") == (first.place, second.place)
 
 
 def test_neither_rows_nor_refusals_show_keys() -> None:
