@@ -146,7 +146,7 @@ def _json_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
     line = 0
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of a list in a list in a list …
         line = getattr(error, "lineno", 1)
     if line:
         raise KeyRowsError([f"line {line}: no JSON"])

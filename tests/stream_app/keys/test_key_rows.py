@@ -114,7 +114,7 @@ def test_all_problems_are_told_and_nothing_is_taken() -> None:
     assert expected == caught.value.problems
 
 
-@pytest.mark.parametrize("text", ["", "title,comment\n1,2\n", "{", "[1]", "[[]]"])
+@pytest.mark.parametrize("text", ["", "title,comment\n1,2\n", "{", "[1]", "[[]]", "[" * 9000, "[" * 9000 + "]" * 9000])
 def test_what_is_no_key_list_is_refused(text: str) -> None:
     with pytest.raises(KeyRowsError):
         read_key_rows(text)
