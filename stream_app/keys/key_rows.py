@@ -113,7 +113,7 @@ def _records(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 def _csv_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
     lines = _csv_lines(text)
     _, names = next(lines, (1, []))
-    columns = [_column(name) for name in names]
+    columns = _columns("line 1", names)
     if missing := [column for column in ("system_title", "encryption_key") if column not in columns]:
         raise KeyRowsError([f"line 1: no column {' and no column '.join(missing)}"])
     for line, cells in lines:
@@ -136,6 +136,14 @@ def _csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
         raise KeyRowsError([f"line {line}: no CSV: {error}; is a quotation mark not closed?"]) from None
 
 
+def _columns(place: str, headings: Iterable[str]) -> list[str]:
+    """The columns that headings stand for. Of two for one thing nobody knows which is meant."""
+    found = [column for heading in headings if (column := _column(heading))]
+    if several := [column for column in HEADINGS if found.count(column) > 1]:
+        raise KeyRowsError([f"{place}: several columns {' and '.join(several)}"])
+    return found
+
+
 def _column(heading: str) -> str | None:
     return COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", heading.lower()))
 
@@ -145,17 +153,18 @@ def _json_records(text: str) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
     found: Any = None
     line = 0
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=tuple)  # a dict would take the last of two that have one name
     except (ValueError, RecursionError) as error:  # the latter of a list in a list in a list …
         line = getattr(error, "lineno", 1)
     if line:
         raise KeyRowsError([f"line {line}: no JSON"])
-    if isinstance(found, dict):
-        found = next((value for value in found.values() if isinstance(value, list)), [found])
+    if isinstance(found, tuple):
+        found = next((value for _, value in found if isinstance(value, list)), [found])
     for number, entry in enumerate(found, 1):
-        if not isinstance(entry, dict):
+        if not isinstance(entry, tuple):
             raise KeyRowsError([f"entry {number}: no object"])
-        yield f"entry {number}", [(name, "" if value is None else str(value)) for name, value in entry.items()]
+        _columns(f"entry {number}", [name for name, _ in entry])
+        yield f"entry {number}", [(name, "" if value is None else str(value)) for name, value in entry]
 
 
 def _row(place: str, cells: Mapping[str, str], problems: list[str]) -> KeyRow | None:

@@ -114,6 +114,28 @@ def test_all_problems_are_told_and_nothing_is_taken() -> None:
     assert expected == caught.value.problems
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(f"title,ek,GUEK\n{TITLE},{KEY},{OTHER}\n", "line 1: several columns encryption_key", id="csv"),
+        pytest.param(f"title,st,ek\n{TITLE},,{KEY}\n", "line 1: several columns system_title", id="csv-empty-cells"),
+        pytest.param(
+            f'[{{"st": "{TITLE}", "ek": "{KEY}", "guek": null}}]', "entry 1: several columns encryption_key", id="json"
+        ),
+        pytest.param(
+            f'{{"x": [{{"st": "{TITLE}", "ek": "{KEY}", "ek": "{OTHER}"}}]}}',
+            "entry 1: several columns encryption_key",
+            id="json-same-name",
+        ),
+    ],
+)
+def test_of_two_columns_for_one_thing_neither_is_believed(text: str, problem: str) -> None:
+    with pytest.raises(KeyRowsError) as caught:
+        read_key_rows(text)
+
+    assert [problem] == caught.value.problems
+
+
 @pytest.mark.parametrize("text", ["", "title,comment\n1,2\n", "{", "[1]", "[[]]", "[" * 9000, "[" * 9000 + "]" * 9000])
 def test_what_is_no_key_list_is_refused(text: str) -> None:
     with pytest.raises(KeyRowsError):
