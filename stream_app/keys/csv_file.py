@@ -25,7 +25,7 @@ class CsvKeyStore:
         try:
             rows = read_key_file(self._path)
         except (OSError, KeyRowsError) as error:
-            raise KeyStoreError(f"{self._path}: {error}") from error
+            raise KeyStoreError("\n".join(f"{self._path}: {line}" for line in str(error).splitlines())) from error
         return KeyRing((row.system_title, row.keys()) for row in rows)
 
     def promote(self, title: str, version: int, at: int, with_tag: bool) -> None:

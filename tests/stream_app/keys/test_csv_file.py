@@ -61,3 +61,15 @@ def test_a_file_that_cannot_be_read_says_so_without_its_keys(tmp_path: Path, tex
         CsvKeyStore(file).load()
     assert str(file) in str(refusal.value)
     assert OLD[:-2] not in str(refusal.value)
+
+
+def test_each_problem_of_a_list_is_told_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys.csv"
+    file.write_text("title,ek\n4C,00\n")
+
+    with pytest.raises(KeyStoreError) as refusal:
+        CsvKeyStore(file).load()
+    told = [
+        f"{file}: line 2: {what} octets in hex digits" for what in ("system_title is not 8", "encryption_key is not 16")
+    ]
+    assert told == str(refusal.value).splitlines()
