@@ -83,23 +83,30 @@ def read_key_file(path: Path) -> list[KeyRow]:
 def read_key_rows(text: str) -> list[KeyRow]:
     """Every row of a key list. Raises ``KeyRowsError`` with all its problems."""
     problems: list[str] = []
-    rows: list[KeyRow] = []
-    places: dict[tuple[str, int], str] = {}
+    rows: dict[tuple[str, int], KeyRow] = {}
     versions: dict[tuple[str, bytes, bytes | None], int] = {}
     for place, cells in _records(text.removeprefix("\N{BYTE ORDER MARK}")):
         row = _row(place, cells, problems)
         if row is None:
             continue
-        first = places.setdefault((row.system_title, row.key_version), place)
-        if first != place:
-            problems.append(f"{place}: {row.system_title} version {row.key_version} stands already in {first}")
+        first = rows.setdefault((row.system_title, row.key_version), row)
+        if first is not row:
+            problems += _second(row, first)
+            continue
         other = versions.setdefault((row.system_title, row.encryption_key, row.authentication_key), row.key_version)
         if other != row.key_version:
             problems.append(f"{place}: version {row.key_version} of {row.system_title} has the keys of version {other}")
-        rows.append(row)
     if problems:
         raise KeyRowsError(problems)
-    return rows
+    return list(rows.values())
+
+
+def _second(row: KeyRow, first: KeyRow) -> list[str]:
+    """What is wrong with a second row of a version; nothing if it says the same."""
+    stands = f"{row.place}: {row.system_title} version {row.key_version} stands already in {first.place}"
+    if row[1:3] != first[1:3]:
+        return [f"{stands} with other keys: give each its key_version"]
+    return [] if row[:-1] == first[:-1] else [f"{stands} with another valid_from or comment"]
 
 
 def _records(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -102,16 +102,25 @@ def test_a_bad_row_is_told_by_its_line(row: str, problem: str) -> None:
 
 
 def test_all_problems_are_told_and_nothing_is_taken() -> None:
-    text = f"{HEAD}{TITLE},{KEY},,1,,\n\n{TITLE},{OTHER},,1,,\n{TITLE},zz,,2,,\n{TITLE},{KEY},,3,,\n"
+    text = (
+        f"{HEAD}{TITLE},{KEY},,1,,\n\n{TITLE},{OTHER},,1,,\n{TITLE},zz,,2,,\n{TITLE},{KEY},,3,,\n{TITLE},{KEY},,1,,x\n"
+    )
     with pytest.raises(KeyRowsError) as caught:
         read_key_rows(text)
 
     expected = [
-        f"line 4: {TITLE} version 1 stands already in line 2",
+        f"line 4: {TITLE} version 1 stands already in line 2 with other keys: give each its key_version",
         "line 5: encryption_key is not 16 octets in hex digits",
         f"line 6: version 3 of {TITLE} has the keys of version 1",
+        f"line 7: {TITLE} version 1 stands already in line 2 with another valid_from or comment",
     ]
     assert expected == caught.value.problems
+
+
+def test_a_row_that_says_the_same_once_more_says_nothing() -> None:
+    (row,) = read_key_rows(f"{HEAD}{TITLE},{KEY},,1,,cellar\n{TITLE.lower()},{KEY},,,,cellar\n")
+
+    assert "line 2" == row.place
 
 
 @pytest.mark.parametrize(
