@@ -95,7 +95,7 @@ def expire(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Take a key version out of force, for good; or all those that newer ones have replaced."""
+    """Take a key version out of force, for good, also one that does not open; or all that newer ones have replaced."""
     if (title is None or version is None) == (replaced_for is None):
         raise typer.BadParameter("either TITLE and VERSION, or --replaced-for HOURS")
     with _sealed_store(config) as store:
@@ -128,8 +128,10 @@ def reveal(
 def rewrap(config: Config = None) -> None:
     """Seal every key anew under the newest key-encryption key; the older ones can then go."""
     with _sealed_store(config) as store, _progress("sealing anew") as progress:
-        count = store.rewrap(progress(None))
-    typer.echo(f"{count} keys sealed anew")
+        sealed, left = store.rewrap(progress(None))
+    typer.echo(
+        f"{sealed} keys sealed anew" + (f", {left} left as found: expired, and nothing opens them" if left else "")
+    )
 
 
 @app.command("reset-counter")

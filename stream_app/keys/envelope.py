@@ -44,6 +44,10 @@ class Envelope(NamedTuple):
     sealed: bytes
 
 
+class DoesNotOpenError(KeyStoreError):
+    """No KEK at hand opens this envelope. The others may well open."""
+
+
 class Kek(Protocol):
     """One key-encryption key. What comes back is in the order of what was given; raises ``KeyStoreError``."""
 
@@ -91,6 +95,11 @@ class Keks:
         self._newest = keks[0]
         self._by_id = {kek.id: kek for kek in keks}
 
+    @property
+    def sealing(self) -> str:
+        """The id of the KEK that seals."""
+        return self._newest.id
+
     def seal(self, keys: Sequence[tuple[Place, bytes]]) -> list[Envelope]:
         """Seal keys under the newest KEK."""
         newest = self._newest
@@ -98,7 +107,7 @@ class Keks:
         return [Envelope(place, newest.id, data) for (place, _), data in zip(keys, sealed, strict=True)]
 
     def open(self, envelopes: Sequence[Envelope]) -> list[bytes]:
-        """The keys, in order. Raises ``KeyStoreError`` naming the place that does not open."""
+        """The keys, in order. Raises ``DoesNotOpenError`` naming the place that does not open."""
         keys = [b""] * len(envelopes)
         for kek, places in self._sorted(envelopes).items():
             opened = self._by_id[kek].open([(envelopes[at].place, envelopes[at].sealed) for at in places])
@@ -110,13 +119,13 @@ class Keks:
         places: defaultdict[str, list[int]] = defaultdict(list)
         for at, envelope in enumerate(envelopes):
             if envelope.kek not in self._by_id:
-                raise KeyStoreError(f"{envelope.place}: sealed under {envelope.kek!r}, a KEK that is not configured")
+                raise DoesNotOpenError(f"{envelope.place}: sealed under {envelope.kek!r}, a KEK that is not configured")
             places[envelope.kek].append(at)
         return places
 
 
-def does_not_open(place: Place, kek: str) -> KeyStoreError:
+def does_not_open(place: Place, kek: str) -> DoesNotOpenError:
     """The refusal of an envelope: nobody can say which of the two it is."""
-    return KeyStoreError(
+    return DoesNotOpenError(
         f"{place} does not open under KEK {kek!r}: another KEK of that name, or the row was tampered with"
     )

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys
 from stream_app.keys import tables
 from stream_app.keys.database import Database, Step
-from stream_app.keys.envelope import Envelope, Keks, Place
+from stream_app.keys.envelope import DoesNotOpenError, Envelope, Keks, Place
 from stream_app.keys.key_rows import KeyRow, KeyRowsError
 from stream_app.keys.ring import KeyRing, check_value
 
@@ -46,6 +46,13 @@ class Entry(NamedTuple):
     title: str | None
     version: int | None
     detail: str
+
+
+class Rewrapped(NamedTuple):
+    """What a rewrap did. ``left``: expired keys that no KEK at hand opens, as they were."""
+
+    sealed: int
+    left: int
 
 
 class SealedKeyStore:
@@ -129,11 +136,12 @@ class SealedKeyStore:
         self._note("reveal", title, version, "")
         return self._open(rows)[0]
 
-    def rewrap(self, progress: Progress) -> int:
-        """Seal every key anew under the newest key-encryption key, all or none; their number."""
-        rows = self._rows("")
+    def rewrap(self, progress: Progress) -> Rewrapped:
+        """Seal every key anew under the newest key-encryption key, all or none; only expired ones may not open."""
+        in_force, expired = self._rows(tables.IN_FORCE), self._rows(tables.EXPIRED)
+        rows = in_force + (opening := self._that_open(expired))
         self._database.write(self._resealings(rows, progress))
-        return len(rows)
+        return Rewrapped(len(rows), len(expired) - len(opening))
 
     def journal(self) -> list[Entry]:
         """Who did what when, oldest first."""
@@ -164,6 +172,20 @@ class SealedKeyStore:
             for row in rows
         ]
 
+    def _that_open(self, rows: list[Row]) -> list[Row]:
+        """Halved until each that does not open stands alone: a KEK may be far away, and most rows open."""
+        try:
+            self._open(rows)
+        except DoesNotOpenError:
+            half = len(rows) // 2
+            return self._that_open(rows[:half]) + self._that_open(rows[half:]) if half else []
+        return rows
+
+    def _prove_kek(self) -> None:
+        """Before anything is sealed: the KEK opens what one of its name has sealed. Another of that name would make
+        rows that do not open beside the others, and a store where one does not open is not loaded."""
+        self._open(self._rows(tables.OLDEST_UNDER, self._keks.sealing))
+
     def _seal(self, keys: Sequence[tuple[str, MeterKeys]]) -> Iterator[Row]:
         items = [
             (place, key)
@@ -177,6 +199,7 @@ class SealedKeyStore:
             yield title, one.version, first.kek, first.sealed, next(sealed).sealed if one.authentication else None
 
     def _additions(self, new: Sequence[KeyRow], source: str, progress: Progress) -> Iterator[Step]:
+        self._prove_kek()
         at = _now()
         for start in range(0, len(new), CHUNK):
             chunk = new[start : start + CHUNK]
@@ -186,6 +209,7 @@ class SealedKeyStore:
         yield tables.NOTE, [(at, self._who, "import", None, None, f"{len(new)} keys from {source}")]
 
     def _resealings(self, rows: Sequence[Row], progress: Progress) -> Iterator[Step]:
+        self._prove_kek()
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
             keys = [(row[0], keys) for row, keys in zip(chunk, self._open(chunk), strict=True)]

@@ -41,8 +41,10 @@ IMMUTABLE: Final = "title, version, encryption_kcv, authentication_kcv, valid_fr
 REVISION: Final = "SELECT max(id) FROM key_journal WHERE what NOT IN ('promote', 'reveal')"
 RESETS: Final = "SELECT title, count(*) FROM key_journal WHERE what = 'reset' GROUP BY title"
 ENVELOPES: Final = "SELECT title, version, kek, encryption, authentication FROM meter_keys AS k"
-IN_FORCE: Final = """WHERE NOT EXISTS (
+EXPIRED: Final = """WHERE EXISTS (
     SELECT 1 FROM key_journal AS j WHERE j.title = k.title AND j.version = k.version AND j.what = 'expire')"""
+IN_FORCE: Final = EXPIRED.replace("EXISTS", "NOT EXISTS")
+OLDEST_UNDER: Final = f"{IN_FORCE} AND kek = ? ORDER BY imported_at, title, version LIMIT 1"
 ONE: Final = "WHERE title = ? AND version = ?"
 STATUS: Final = """
 SELECT k.title, k.version, k.encryption_kcv, k.authentication_kcv, k.kek, k.valid_from, k.comment,

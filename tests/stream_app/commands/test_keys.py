@@ -167,6 +167,20 @@ def test_rewrapped_keys_open_without_the_older_kek(run: Run, key_list: Path, mon
     assert 0 == run("reveal", TITLE, 1, "--show-key")[0]
 
 
+def test_a_key_that_does_not_open_is_got_rid_of(run: Run, key_list: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("import", key_list)
+    monkeypatch.setenv("CIP_KEK", "2026 " + "3C" * 32)
+    key_list.write_text(HEAD + f"{OTHER},{ENCRYPTION},,1,,\n")
+    refused = f"encryption key of {TITLE} version 1 does not open under KEK '2026'"
+
+    assert (2, refused) == (run("import", key_list)[0], run("import", key_list)[1].partition(":")[0])
+    assert OTHER not in run("list")[1]
+    assert (2, refused) == (run("rewrap")[0], run("rewrap")[1].partition(":")[0])
+    assert (0, "") == run("expire", TITLE, 1)
+    assert (0, "0 keys sealed anew, 1 left as found: expired, and nothing opens them\n") == run("rewrap")
+    assert (0, "1 keys imported, 0 were there already\n") == run("import", key_list)
+
+
 def test_a_counter_is_reset_with_a_reason_only(run: Run, key_list: Path) -> None:
     run("import", key_list)
 

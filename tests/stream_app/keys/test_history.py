@@ -65,7 +65,7 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def rewrap(self) -> None:
-        assert len(self.held) == self.store.rewrap(lambda done: None)
+        assert (len(self.held), 0) == self.store.rewrap(lambda done: None)
 
     @rule()
     def restart(self) -> None:

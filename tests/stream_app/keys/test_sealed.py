@@ -13,6 +13,8 @@ from stream_app.keys.ring import KeyStoreError, check_value
 from stream_app.keys.sealed import SealedKeyStore
 from tests.stream_app.keys.conftest import KEK, OLDER_KEK, OTHER, TITLE, add, reopened, row
 
+IMPOSTOR = AesKek(KEK.id, bytes(range(64, 96)))  # of the same name
+
 
 def versions(store: SealedKeyStore, title: str = TITLE) -> list[int]:
     return [held.keys.version for held in store.load().of(title)]
@@ -127,8 +129,8 @@ def test_what_was_opened_once_is_not_opened_again(store: SealedKeyStore, monkeyp
         opened.extend(place for place, _ in sealed)
         return honest(sealed)
 
-    monkeypatch.setattr(KEK, "open", watched)
     add(store, row(OTHER, authentication=None))
+    monkeypatch.setattr(KEK, "open", watched)
     after = store.load()
 
     assert before[0].keys is after.of(TITLE)[0].keys
@@ -182,7 +184,7 @@ def test_rewrapped_keys_need_the_newest_kek_only(store: SealedKeyStore, database
         new.load()
     add(both, row(version=2, key=2))
 
-    assert 3 == both.rewrap(lambda done: None)
+    assert (3, 0) == both.rewrap(lambda done: None)
     assert [2, 1] == versions(new)
     assert {"2026"} == {listed.kek for listed in new.listed()}
 
@@ -191,7 +193,52 @@ def test_another_kek_of_the_same_name_opens_nothing(store: SealedKeyStore, datab
     add(store, row())
 
     with pytest.raises(KeyStoreError, match=f"encryption key of {TITLE} version 1 does not open under KEK '2026'"):
-        reopened(database, AesKek("2026", bytes(range(64, 96)))).load()
+        reopened(database, IMPOSTOR).load()
+
+
+def test_nothing_is_sealed_under_another_kek_of_the_same_name(store: SealedKeyStore, database: Database) -> None:
+    add(store, row(), row(version=2, key=2))
+    store.expire(TITLE, 1)
+    add(reopened(database, OLDER_KEK), row(OTHER))
+    before = database.read("SELECT * FROM meter_keys"), store.journal()
+
+    wrong = reopened(database, IMPOSTOR, OLDER_KEK)
+    for act in (lambda: add(wrong, row("00000000000000FF")), lambda: wrong.rewrap(lambda done: None)):
+        with pytest.raises(KeyStoreError, match=f"encryption key of {TITLE} version 2 does not open under KEK '2026'"):
+            act()
+    assert before == (database.read("SELECT * FROM meter_keys"), store.journal())
+
+
+def test_nor_beside_an_import_that_comes_in_between(store: SealedKeyStore, database: Database) -> None:
+    """The second found an empty store, where any KEK will do, and comes to write after the first."""
+    slow = reopened(database, IMPOSTOR)
+
+    with pytest.raises(KeyStoreError, match="does not open under KEK '2026'"):
+        slow.add([row(OTHER)], "keys.csv", lambda done: done or add(store, row()))
+    assert [TITLE] == list(store.load())
+
+
+def test_a_row_that_does_not_open_is_named_until_it_is_expired(store: SealedKeyStore, database: Database) -> None:
+    """The worker that has asked keeps its last ring, and asks again."""
+    add(store, row(), row(OTHER), row(version=2, key=2))
+    worker = reopened(database)
+    worker.load()
+    database.write([("UPDATE meter_keys SET encryption = authentication WHERE title = ?", [(OTHER,)])])
+    store.reset_counter(TITLE, "serviced")
+    for act in (worker.load, worker.load, lambda: store.rewrap(lambda done: None)):
+        with pytest.raises(KeyStoreError, match=f"encryption key of {OTHER} version 1 does not open"):
+            act()
+    still_asking = worker.changed()
+    store.expire(OTHER, 1)
+    store.expire(TITLE, 1)
+
+    assert still_asking
+    assert worker.changed()
+    assert [TITLE] == list(worker.load())
+    assert (2, 1) == reopened(database, OLDER_KEK, KEK).rewrap(lambda done: None)
+    assert ({1: OLDER_KEK.id, 2: OLDER_KEK.id}, {1: KEK.id}) == tuple(
+        {listed.version: listed.kek for listed in store.listed(title)} for title in (TITLE, OTHER)
+    )
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,20 @@ def test_a_proxy_that_answers_in_the_engines_place_is_named(token_file: Path, pa
             kek.open([(PLACE, b"vault:v1:AAAA")])
 
 
+def test_nothing_is_sealed_by_an_engine_that_does_not_open_what_stands_there(
+    openbao: hvac.Client, kek: TransitKek, token_file: Path, tmp_path: Path
+) -> None:
+    database = SqliteDatabase(tmp_path / "keys.db")
+    add(SealedKeyStore(database, Keks([kek]), "alice@desk"), row())
+    openbao.secrets.transit.create_key("elsewhere")
+    elsewhere = TransitKek(openbao.url, "transit", "elsewhere", token_file, None)
+    elsewhere.id = kek.id
+
+    with pytest.raises(KeyStoreError, match=f"encryption key of {TITLE} version 1 does not open under KEK"):
+        add(SealedKeyStore(database, Keks([elsewhere]), "alice@desk"), row(OTHER))
+    assert [TITLE] == list(SealedKeyStore(database, Keks([kek]), "alice@desk").load())
+
+
 def test_keys_move_from_a_file_kek_to_the_engine_and_to_its_next_version(
     openbao: hvac.Client, kek: TransitKek, tmp_path: Path
 ) -> None:
