@@ -46,7 +46,9 @@ def import_(
             added = store.add(rows, file.name, progress(len(rows)))
         except KeyRowsError as error:
             raise _refused(*(f"{file}: {problem}" for problem in error.problems)) from None
-    typer.echo(f"{added} keys imported, {len(rows) - added} were there already")
+    there = len(rows) - added.new - added.expired
+    told = f", {added.expired} expired and out of force for good" if added.expired else ""
+    typer.echo(f"{added.new} keys imported, {there} were there already{told}")
 
 
 @app.command("list")

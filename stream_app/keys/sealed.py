@@ -7,7 +7,7 @@ Everything a person does is in the journal. Nothing here tells key material but 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from stream_app.dlms.cipher import AuthenticationKey, EncryptionKey, MeterKeys
@@ -46,6 +46,13 @@ class Entry(NamedTuple):
     title: str | None
     version: int | None
     detail: str
+
+
+class Added(NamedTuple):
+    """What an import did. ``expired``: how many of its rows are in the store already, but out of force for good."""
+
+    new: int
+    expired: int
 
 
 class Rewrapped(NamedTuple):
@@ -87,20 +94,21 @@ class SealedKeyStore:
         detail = f"verified with{'' if with_tag else 'out'} a tag"
         self._database.write([(tables.NOTE_ONCE, [(at, self._who, "promote", detail, title, version)])])
 
-    def add(self, rows: Sequence[KeyRow], source: str, progress: Progress) -> int:
-        """Seal and keep new keys, all or none; the number that was not there yet.
+    def add(self, rows: Sequence[KeyRow], source: str, progress: Progress) -> Added:
+        """Seal and keep new keys, all or none.
 
         Raises ``KeyRowsError`` for rows that contradict what is there. ``progress`` is told how many rows are done.
         """
-        there = self._of({row.system_title for row in rows})
-        problems = [problem for row in rows if (problem := _contradiction(row, there))]
+        in_force = self._of({row.system_title for row in rows})
+        expired = {row[:2]: row[2:] for row in self._database.read(f"{tables.CHECK_VALUES} {tables.EXPIRED}")}
+        problems = [problem for row in rows if (problem := _contradiction(row, in_force, expired))]
         if problems:
             raise KeyRowsError(problems)
-        new = [row for row in rows if (row.system_title, row.key_version) not in there]
+        new = [row for row in rows if _name(row) not in in_force and _name(row) not in expired]
         progress(len(rows) - len(new))
         if new:
             self._database.write(self._additions(new, source, progress))
-        return len(new)
+        return Added(len(new), sum(_name(row) in expired for row in rows))
 
     def listed(self, title: str = "") -> list[Listed]:
         """Every key whose title begins so, expired ones too."""
@@ -156,7 +164,8 @@ class SealedKeyStore:
         return [(title, version, kek, first, second) for title, version, kek, first, second in rows]
 
     def _of(self, titles: set[str]) -> dict[tuple[str, int], MeterKeys]:
-        rows = [row for row in self._rows("") if row[0] in titles]
+        """The keys in force of these meters. Expired ones need not open any more."""
+        rows = [row for row in self._rows(tables.IN_FORCE) if row[0] in titles]
         return {row[:2]: keys for row, keys in zip(rows, self._open(rows), strict=True)}
 
     def _open(self, rows: Sequence[Row]) -> list[MeterKeys]:
@@ -227,12 +236,18 @@ class SealedKeyStore:
         self._database.write([(tables.NOTE, [(_now(), self._who, what, title, version, detail)])])
 
 
-def _contradiction(row: KeyRow, there: dict[tuple[str, int], MeterKeys]) -> str | None:
+def _contradiction(
+    row: KeyRow, in_force: Mapping[tuple[str, int], MeterKeys], expired: Mapping[tuple[Any, ...], tuple[Any, ...]]
+) -> str | None:
     """Why a row cannot be added to the versions that are there. The very same row once more is no contradiction."""
-    held = there.get((row.system_title, row.key_version))
-    if held is not None and not _same(held, row):
-        return f"{row.place}: {row.system_title} version {row.key_version} is in the store with other keys"
-    return None
+    held, out_of_force = in_force.get(_name(row)), expired.get(_name(row))
+    if (held is None or _same(held, row)) and (out_of_force is None or out_of_force == _shown(row)[:2]):
+        return None
+    return f"{row.place}: {row.system_title} version {row.key_version} is in the store with other keys"
+
+
+def _name(row: KeyRow) -> tuple[str, int]:
+    return row.system_title, row.key_version
 
 
 def _same(held: MeterKeys, row: KeyRow) -> bool:

@@ -40,6 +40,7 @@ IMMUTABLE: Final = "title, version, encryption_kcv, authentication_kcv, valid_fr
 
 REVISION: Final = "SELECT max(id) FROM key_journal WHERE what NOT IN ('promote', 'reveal')"
 RESETS: Final = "SELECT title, count(*) FROM key_journal WHERE what = 'reset' GROUP BY title"
+CHECK_VALUES: Final = "SELECT title, version, encryption_kcv, authentication_kcv FROM meter_keys AS k"
 ENVELOPES: Final = "SELECT title, version, kek, encryption, authentication FROM meter_keys AS k"
 EXPIRED: Final = """WHERE EXISTS (
     SELECT 1 FROM key_journal AS j WHERE j.title = k.title AND j.version = k.version AND j.what = 'expire')"""

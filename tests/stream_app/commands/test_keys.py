@@ -137,6 +137,14 @@ def test_an_expired_version_is_out_of_force_for_good(run: Run, key_list: Path, t
     assert 1 == run("test", capture(tmp_path, METER.apdu(5, T0)))[0]
 
 
+def test_an_import_says_what_of_it_is_expired(run: Run, key_list: Path) -> None:
+    run("import", key_list)
+    run("expire", TITLE, 1)
+
+    told = "0 keys imported, 0 were there already, 1 expired and out of force for good\n"
+    assert (0, told) == run("import", key_list)
+
+
 def test_replaced_versions_expire_together(run: Run, key_list: Path) -> None:
     run("import", key_list)
 

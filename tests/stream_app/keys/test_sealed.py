@@ -64,6 +64,30 @@ def test_the_same_list_once_more_adds_what_is_new_in_it(store: SealedKeyStore) -
     assert ["1 keys from keys.csv"] * 2 == [entry.detail for entry in store.journal()]
 
 
+def test_an_expired_key_stays_out_of_force_however_often_it_is_imported(store: SealedKeyStore) -> None:
+    add(store, row(), row(version=2, key=2))
+    store.expire(TITLE, 1)
+    added = store.add([row(), row(version=2, key=2), row(version=3, key=3)], "keys.csv", lambda done: None)
+
+    assert (1, 1) == added
+    assert [3, 2] == versions(store)
+    with pytest.raises(KeyRowsError, match=f"{TITLE} version 1 is in the store with other keys"):
+        add(store, row(authentication=0x42))
+
+
+def test_a_meter_whose_key_does_not_open_gets_another_once_it_is_expired(
+    store: SealedKeyStore, database: Database
+) -> None:
+    add(store, row())
+    database.write([("UPDATE meter_keys SET encryption = authentication", [()])])
+    with pytest.raises(KeyStoreError, match="does not open"):
+        add(store, row(version=2))
+    store.expire(TITLE, 1)
+
+    assert 1 == add(store, row(version=2))
+    assert [2] == versions(store)
+
+
 def test_a_version_is_new_until_promoted_and_out_of_force_once_expired(store: SealedKeyStore) -> None:
     add(store, row(), row(version=2, key=2))
     store.promote(TITLE, 1, 1000, with_tag=True)
