@@ -75,8 +75,9 @@ def try_capture(
     title: Annotated[str | None, typer.Option(help="System title of meters that send none, hex.")] = None,
     config: Config = None,
 ) -> None:
-    """Does this capture open with the keys at hand? One line per telegram; exit 1 if one fails, naming the check."""
-    failed = False
+    """Does this capture open with the keys at hand? One line per telegram; exit 1 if one fails, naming the check, or
+    if there is none."""
+    passed: list[bool] = []
     with _errors():
         ring = open_store(settings_or_exit(config).keys).load()
         decode = partial(Reader().read, profile=packaged().profile())
@@ -84,8 +85,10 @@ def try_capture(
         for found in telegrams(capture, Delimiter(link.value), hex_text=hex_text):
             answer = probe(found, ring, decode, stand_in)
             typer.echo(f"{answer.title or '-':16} {answer.check}: {answer.detail}")
-            failed = failed or not answer.passed
-    raise typer.Exit(1 if failed else 0)
+            passed.append(answer.passed)
+    if not passed:
+        raise _refused(f"{capture}: no telegram in it")
+    raise typer.Exit(0 if all(passed) else 1)
 
 
 @app.command()

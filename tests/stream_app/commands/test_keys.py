@@ -114,6 +114,12 @@ def test_a_capture_is_told_which_check_it_fails(run: Run, key_list: Path, tmp_pa
     assert (code, begins) == (ended, told[: len(begins)])
 
 
+def test_a_capture_without_a_telegram_does_not_open(run: Run, tmp_path: Path) -> None:
+    empty = capture(tmp_path)
+
+    assert (1, f"{empty}: no telegram in it\n") == run("test", empty)
+
+
 def test_a_capture_is_tried_with_the_ports_title_in_hex_and_with_a_plain_list_too(
     run: Run, key_list: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
