@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edge_agent.link.delimiter import Delimiter
 from stream_app.commands.captures import Link, WrongUseError, telegrams, title_option
 from stream_app.commands.configuration import Config, settings_or_exit
+from stream_app.dlms.cipher import TITLE_OCTETS
 from stream_app.dlms.definitions import packaged
 from stream_app.dlms.notification import Reader
 from stream_app.energy.site import instant
@@ -27,10 +29,18 @@ from stream_app.lane.options import wall_clock
 from stream_app.settings import Settings
 
 HOUR_MS: Final = 3_600_000
+TITLE: Final = re.compile(f"[0-9A-Fa-f]{{{2 * TITLE_OCTETS}}}")
 
 app = typer.Typer(help="The keys of the meters: sealed at rest, shown by check values only.", no_args_is_help=True)
 
-Title = Annotated[str, typer.Argument(help="System title, 16 hex digits.", parser=lambda text: text.upper())]
+
+def _title(text: str) -> str:
+    if not TITLE.fullmatch(text):  # it may be a key in the wrong place, and is not repeated
+        raise typer.BadParameter("no system title, which has 16 hex digits")
+    return text.upper()
+
+
+Title = Annotated[str, typer.Argument(help="System title, 16 hex digits.", parser=_title)]
 Version = Annotated[int, typer.Argument(help="Key version.", min=0)]
 
 
@@ -93,7 +103,7 @@ def try_capture(
 
 @app.command()
 def expire(
-    title: Annotated[str | None, typer.Argument(help="System title, 16 hex digits.")] = None,
+    title: Annotated[str | None, typer.Argument(help="System title, 16 hex digits.", parser=_title)] = None,
     version: Annotated[int | None, typer.Argument(help="Key version.", min=0)] = None,
     replaced_for: Annotated[
         float | None, typer.Option(metavar="HOURS", help="Instead: all versions replaced for so long.", min=1)
@@ -106,7 +116,7 @@ def expire(
     with _sealed_store(config) as store:
         if replaced_for is not None:
             typer.echo(f"{store.expire_replaced(wall_clock() - round(replaced_for * HOUR_MS))} expired")
-        elif title is not None and version is not None and not store.expire(title.upper(), version):
+        elif title is not None and version is not None and not store.expire(title, version):
             raise _refused(f"{title} version {version}: no such key in force")
 
 
@@ -146,6 +156,8 @@ def reset_counter(
     config: Config = None,
 ) -> None:
     """Let the counters of a serviced meter start afresh: telegrams older than this are then accepted once more."""
+    if not reason.strip():
+        raise typer.BadParameter("--reason is empty: say why")
     with _sealed_store(config) as store:
         if not store.reset_counter(title, reason):
             raise _refused(f"{title}: no key is held for this title")

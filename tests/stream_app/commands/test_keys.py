@@ -198,10 +198,22 @@ def test_a_key_that_does_not_open_is_got_rid_of(run: Run, key_list: Path, monkey
 def test_a_counter_is_reset_with_a_reason_only(run: Run, key_list: Path) -> None:
     run("import", key_list)
 
-    assert 2 == run("reset-counter", TITLE)[0]
+    assert [2, 2, 2] == [
+        run("reset-counter", TITLE, *reason)[0] for reason in ((), ("--reason", ""), ("--reason", " "))
+    ]
     assert (0, "") == run("reset-counter", TITLE, "--reason", "main board changed")
     assert f"reset {TITLE} main board changed" in run("journal")[1]
     assert 1 == run("reset-counter", OTHER, "--reason", "who?")[0]
+
+
+@pytest.mark.parametrize("call", ["reveal {} 1 --show-key", "expire {} 1", "reset-counter {} --reason serviced"])
+@pytest.mark.parametrize("title", ["XYZ", TITLE[:4], ENCRYPTION])
+def test_what_is_no_system_title_is_called_so(run: Run, call: str, title: str) -> None:
+    code, told = run(*call.format(title).split())
+
+    assert 2 == code
+    assert "no system title" in told
+    assert ENCRYPTION not in told
 
 
 @pytest.mark.parametrize(

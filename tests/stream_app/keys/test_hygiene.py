@@ -142,7 +142,7 @@ def test_no_command_but_reveal_tells_a_key(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "capture").write_bytes(Meter(TITLE, ENCRYPTION).apdu(1, 1_774_746_000_000))
     calls = f"""import good.csv|import good.csv|import bad.csv|import other.csv|list|journal|test capture --link apdu
         reveal {TITLE} 1|reveal {OTHER} 1 --show-key|rewrap|reset-counter {TITLE} --reason serviced
-        expire {TITLE} 1|expire {TITLE} 1|expire|list {TITLE}|--help|worker"""
+        expire {TITLE} 1|expire {TITLE} 1|expire|expire {ENCRYPTION.hex()} 1|list {TITLE}|--help|worker"""
     monkeypatch.chdir(tmp_path)
     output = ""
     for call in calls.replace("\n", "|").split("|"):
