@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,8 @@ from stream_app.keys.ring import KeyStoreError
 from stream_app.keys.sealed import SealedKeyStore
 from stream_app.keys.sqlite import SqliteDatabase
 from stream_app.settings import Keys
+
+log = logging.getLogger(__name__)
 
 STORES: Final = ("file", "sqlite", "postgres_dsn_file")
 KEK_VARIABLE: Final = "CIP_KEK"
@@ -56,7 +60,10 @@ def _keks(keys: Keys, environment: Mapping[str, str]) -> list[Kek]:
 
 
 def _text(file: Path) -> str:
+    """Only a warning, because secrets mounted into a container are often readable by all there."""
     try:
+        if file.stat().st_mode & stat.S_IROTH:
+            log.warning("%s: everybody on this machine may read this key-encryption key: chmod 600", file)
         return file.read_text("utf-8", errors="replace")  # or the error would hold the file's octets
     except OSError as error:
         raise KeyStoreError(f"{file}: {error.strerror}") from error

@@ -65,6 +65,7 @@ def broken(store: SealedKeyStore, folder: Path) -> dict[str, Callable[[], Any]]:
     no_list.write_text(HEAD + LINE + LINE + LINE.replace(",1\n", f",{AUTHENTICATION.hex()}\n"))
     no_kek.write_text(KEK_OCTETS.hex())
     no_text.write_bytes(b"\xff" + LINE.encode() + KEK_OCTETS)
+    no_text.chmod(0o600)  # or a warning comes with the refusal
     other = ROW._replace(encryption_key=EncryptionKey(AUTHENTICATION))
 
     def swapped() -> KeyRing:
