@@ -10,8 +10,8 @@ import re
 from typing import Final
 
 from edge_agent.link import gbt
-from edge_agent.link.errors import LinkError, ReassemblyError
-from edge_agent.link.frame import MAX_TELEGRAM, Frame, More
+from edge_agent.link.errors import LinkError
+from edge_agent.link.frame import MAX_TELEGRAM, Frame, More, unchecked
 
 LLC = re.compile(b"\xe6[\xe6\xe7]\x00")  # IEC 62056-46 6.4.3.2: destination, source E6 or E7, quality 00
 NOTIFICATION, GENERAL_GLO, GENERAL_DED, GENERAL_CIPHERING = 0x0F, 0xDB, 0xDC, 0xDD
@@ -82,11 +82,14 @@ def cut_envelope(buffer: bytearray, start: int, link: str = "apdu", lead: int = 
     end = sealed_end(header)
     if end - start > MAX_TELEGRAM:
         return None
-    if end > len(buffer):
-        reason = f"cut short: {len(buffer) - start} of {end - start} bytes"
-        error = ReassemblyError(reason, offset=len(buffer) - start, layer=link)
-        return More(end, Frame(link, start, len(buffer), bytes(buffer[start + lead :]), error=error))
-    return Frame(link, start, end, bytes(buffer[start + lead : end]))
+    frame = Frame(link, start, end, bytes(buffer[start + lead : end]))
+    return unchecked(buffer, frame, opening(buffer, start, lead))
+
+
+def opening(buffer: bytes | bytearray, start: int, lead: int = 0) -> int:
+    """How many octets of an envelope its meter's others begin with, too: up to the title, where there is one."""
+    title = buffer[start + lead + 1]
+    return lead + 2 + title if title else 0
 
 
 def cut_push(buffer: bytearray, start: int) -> Frame | More | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge_agent.link.errors import LinkError, MeterDataError
+from edge_agent.link.errors import LinkError, MeterDataError, ReassemblyError
 
 MAX_TELEGRAM = 8_192  # the longest seen has 1 423 bytes; a port must not buy unbounded memory with a length field
 
@@ -57,3 +57,24 @@ class Refused(NamedTuple):
 def cut_short(layer: str, start: int, have: int, due: int) -> LinkError:
     """The line fell silent inside a frame of ``due`` bytes after ``have`` of them."""
     return LinkError(f"cut short: {have - start} of {due - start} bytes", offset=have - start, layer=layer)
+
+
+def unchecked(buffer: bytearray, frame: Frame, opening: int) -> Frame | More:
+    """The verdict on a frame known by its length alone: whole at ``frame.end``, unless the next one begins before.
+
+    Where bytes are lost, the next telegram fills what is missing, and without a tag nobody would notice.
+    ``opening``: how many octets all telegrams of a meter begin with; 0 where these say too little.
+    """
+    start, end, have = frame.start, frame.end, len(buffer)
+    first = bytes(buffer[start : start + opening])
+    again = buffer.find(first, start + opening, end + opening - 1) if first else -1
+    if again >= 0:
+        reason = "cut short: the next telegram begins inside this one"
+        return frame._replace(end=again, error=LinkError(reason, offset=again - start, layer=frame.link))
+    if have < end:
+        reason = f"cut short: {have - start} of {end - start} bytes"
+        error = frame.error or ReassemblyError(reason, offset=have - start, layer=frame.link)
+        return More(end, frame._replace(end=have, error=error))
+    if any(first.startswith(buffer[at:]) for at in range(max(start, have - opening) + 1, end)):
+        return More(end + opening - 1, frame)
+    return frame

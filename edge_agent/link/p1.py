@@ -15,8 +15,8 @@ import re
 from fastcrc.crc16 import arc
 
 from edge_agent.link import apdu
-from edge_agent.link.errors import LinkError, ReassemblyError
-from edge_agent.link.frame import MAX_TELEGRAM, Frame, More
+from edge_agent.link.errors import LinkError
+from edge_agent.link.frame import MAX_TELEGRAM, Frame, More, unchecked
 
 IDENT = re.compile(rb"/[A-Za-z]{3}[ -~]{1,60}\r?\n")
 BEGUN_IDENT = re.compile(rb"/(?:[A-Za-z]{0,3}|[A-Za-z]{3}[ -~]{1,60}\r?)\Z")
@@ -85,12 +85,11 @@ def _cut_sealed(buffer: bytearray, start: int, sealed: re.Match[bytes]) -> Frame
     data = tag + bytes(buffer[header:end])
     if end - start > MAX_TELEGRAM:
         return _damaged(buffer, start, sealed.end(), "the ciphered body is longer than the limit")
-    if end > len(buffer):
-        reason = f"cut short: {len(buffer) - start} of {end - start} bytes"
-        error = ReassemblyError(reason, offset=len(buffer) - start, layer="p1")
-        return More(end, Frame("p1", start, len(buffer), data, error=error))
+    verdict = unchecked(buffer, Frame("p1", start, end, data), sealed.start() - start)
+    if isinstance(verdict, More) or verdict.error:
+        return verdict
     line = CRC_LINE.match(buffer, end)
-    frame = Frame("p1", start, line.end() if line else end, data)
+    frame = verdict._replace(end=line.end()) if line else verdict
     return More(len(buffer) + 1, frame) if BEGUN_CRC_LINE.match(buffer, end) else frame
 
 

@@ -92,3 +92,8 @@ def sealed(body: bytes, title: bytes = b"LGZ\x67\x71\x97\xc0\x9d", control: int 
     """A general-glo-ciphering APDU around bytes that stand for ciphertext."""
     content = bytes((control,)) + counter.to_bytes(4, "big") + body
     return b"\xdb" + bytes((len(title),)) + title + ber_length(len(content)) + content
+
+
+def p1_sealed(body: bytes) -> bytes:
+    """A clear ident line in front of a ciphered body without tag, title and counter."""
+    return b"/KFM5KAIFA-METER\r\n\r\n" + sealed(body, title=b"", control=0x30, counter=0)[1:]

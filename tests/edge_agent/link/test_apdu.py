@@ -99,6 +99,15 @@ def test_an_envelope_beyond_any_telegram_is_not_waited_for() -> None:
     assert [SEALED] == [one.captured for one in Delimiter("p1").feed(bomb + SEALED)]
 
 
+def test_what_ends_as_its_meter_begins_is_whole_once_the_line_is_silent_or_goes_on_otherwise() -> None:
+    whole = encoder.sealed(b"x" * 30 + SEALED[:5])
+    delimiter = Delimiter("apdu")
+
+    assert [] == delimiter.feed(whole)
+    assert [whole] == [one.captured for one in delimiter.idle()]
+    assert [whole] == [one.captured for one in delimiter.feed(whole + b"\xff" * 9)]
+
+
 def test_an_apdu_cut_short_never_completes() -> None:
     (refused,) = read(SEALED[:30], "apdu")
 

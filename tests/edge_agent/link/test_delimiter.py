@@ -122,6 +122,34 @@ def test_a_lost_frame_is_noticed(line: Line, data: st.DataObject) -> None:
     assert whole == [one.apdu for one in done if isinstance(one, Telegram)]
 
 
+@pytest.mark.parametrize(
+    ("link", "form"),
+    [
+        pytest.param("apdu", encoder.sealed, id="apdu"),
+        pytest.param("apdu", lambda body: encoder.LLC + encoder.sealed(body), id="apdu-with-llc"),
+        pytest.param("p1", encoder.sealed, id="p1"),
+        pytest.param("p1", encoder.p1_sealed, id="p1-with-ident"),
+        pytest.param("wpdu", lambda body: encoder.wrapper(encoder.sealed(body)), id="wrapper"),
+        pytest.param("wpdu", lambda body: encoder.wrapper(b"\x0f\0\0\0\1\0\x09" + body), id="wrapper-clear"),
+    ],
+)
+@given(st.integers(1, 90), st.integers(0, 90), st.lists(st.integers(0, 10_000), max_size=20))
+def test_lost_octets_are_not_filled_from_the_next_telegram(
+    link: str, form: Callable[[bytes], bytes], lost: int, kept: int, cuts: list[int]
+) -> None:
+    """Nothing but the announced length says where these end."""
+    whole = form(bytes(range(100, 200)))
+    end = len(whole) - min(kept, 90 - lost)
+    damaged = whole[: end - lost] + whole[end:]
+
+    done, _ = read(whole + damaged + whole * 2, link, cuts)
+
+    refused = [one for one in done if isinstance(one, Refused)]
+    assert [whole] * 3 == [one.captured for one in done if isinstance(one, Telegram)]
+    assert [damaged] == [one.captured for one in refused]
+    assert "cut short: the next telegram begins inside this one" == refused[0].error.reason
+
+
 @pytest.mark.parametrize("start", FALSE_STARTS, ids=bytes.hex)
 @given(lines(("hdlc frame", "hdlc blocks", "mbus segments", "p1 text")), st.booleans())
 @settings(max_examples=20)

@@ -99,6 +99,20 @@ def test_the_short_way_does_not_take_what_is_refused(frames: list[bytes]) -> Non
     assert refusal == outcome(b"".join(frames), "auto", "short")
 
 
+WRAPPED = encoder.wrapper(APDU)
+
+
+@pytest.mark.parametrize("lost", [1, 9, 10, 11, 18, 19, 40])
+@pytest.mark.parametrize(
+    ("link", "whole"), [("apdu", APDU), ("p1", APDU), ("wpdu", WRAPPED)], ids=["apdu", "p1", "wpdu"]
+)
+def test_both_ways_agree_on_what_was_filled_from_the_next_telegram(link: str, whole: bytes, lost: int) -> None:
+    capture = (whole[:-lost] + whole)[: len(whole)]
+
+    assert outcome(capture, link, "careful") == outcome(capture, link, "short")
+    assert isinstance(outcome(capture, link, "short"), str) == (lost >= 10 or (lost >= 6 and link == "wpdu"))
+
+
 @given(st.sampled_from(load_vectors()), st.data())
 @settings(max_examples=300)
 def test_both_ways_agree_on_vectors_and_mutated_ones(vector: Vector, data: st.DataObject) -> None:
