@@ -73,7 +73,17 @@ class Assembly:
         if blocks:
             return blocks[0].number == 1 if self._error or frame.error else self._transfer.contradicts(blocks)
         rolled_over = frame.number is not None and self._segments and len(self._segments) % SEGMENT_NUMBERS == 0
-        return frame.first and not rolled_over
+        return (frame.first or (frame.likely and not self._is_short())) and not rolled_over
+
+    def _is_short(self) -> bool:
+        """Whether a ciphered APDU is under way and has octets to come; a clear body in it may look like a beginning."""
+        due = self._announced()
+        return due is not None and sum(map(len, self._segments)) < due
+
+    def _announced(self) -> int | None:
+        """How many octets the ciphered APDU in the segments says it has; None where it is clear or says nothing yet."""
+        header = apdu.ENVELOPE.match(b"".join(self._segments))
+        return apdu.sealed_end(header) if header else None
 
     def _keep(self, frame: Frame, raw: bytes, gap: int | None) -> int:
         """Add the bytes to what is captured; where the frame begins in it."""
@@ -96,7 +106,7 @@ class Assembly:
             raise ReassemblyError(reason, offset=0, layer=frame.link)
         if due and frame.number is None and gap >= SHORTEST_SEGMENT:
             raise ReassemblyError(f"a segment may be among {gap} bytes of noise", offset=0, layer=frame.link)
-        if not (due or frame.first or gbt.is_block(frame.data)):
+        if not (due or frame.first or frame.likely or gbt.is_block(frame.data)):
             raise ReassemblyError("the beginning is missing", offset=0, layer=frame.link)
         self._segments.append(frame.data)
         if not frame.last:

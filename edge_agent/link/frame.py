@@ -26,6 +26,7 @@ class Frame(NamedTuple):
     last: bool = True  # the link announces no continuation
     number: int | None = None  # segment number 0..15 where the link counts (wired M-Bus)
     error: MeterDataError | None = None  # why it is damaged; the other fields are then a guess
+    likely: bool = False  # its data look as if a telegram began in it, but nothing of the link says so
 
 
 class More(NamedTuple):

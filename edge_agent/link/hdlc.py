@@ -69,5 +69,6 @@ def _fault(buffer: bytearray, header: re.Match[bytes], end: int, head_holds: boo
 def _frame(buffer: bytearray, header: re.Match[bytes], end: int, error: LinkError | None = None) -> Frame:
     llc = apdu.LLC.match(buffer, header.end())
     data = bytes(buffer[llc.end() if llc else header.end() : end - TRAILER])
-    last = not header[1][0] & SEGMENTED
-    return Frame("hdlc", header.start(), end, data, bool(llc) or apdu.begins(data), last, error=error)
+    first, last = bool(llc or apdu.ENVELOPE.match(data)), not header[1][0] & SEGMENTED
+    likely = bool(apdu.PUSH.match(data))
+    return Frame("hdlc", header.start(), end, data, first, last, likely=likely, error=error)

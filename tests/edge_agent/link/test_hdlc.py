@@ -132,3 +132,22 @@ def test_segments_must_hold_what_the_ciphered_apdu_in_them_says() -> None:
     first, _, third = encoder.hdlc_segments(APDU, 30)
 
     assert ["hdlc: the segments hold 48 bytes, the APDU in them has 78 at byte 42"] == reasons(read(first, third))
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_clear_body_in_an_envelope_may_be_cut_where_it_looks_like_a_beginning(cut: int) -> None:
+    """With authentication only, what follows the counter is the notification as it is."""
+    apdu = encoder.sealed(CLEAR + bytes(30), control=0x10)
+    frames = [encoder.hdlc(apdu[:cut], llc=encoder.LLC, more=True), encoder.hdlc(apdu[cut:])]
+
+    assert [apdu] == [one.apdu for one in read(*frames) if isinstance(one, Telegram)]
+    assert [apdu] * 2 == [one.apdu for one in read(*frames * 2) if isinstance(one, Telegram)]
+
+
+@pytest.mark.parametrize("llc", [b"", encoder.LLC], ids=["without-llc", "with-llc"])
+def test_a_clear_beginning_abandons_a_clear_telegram_with_or_without_llc(llc: bytes) -> None:
+    abandoned = encoder.hdlc(CLEAR, llc=llc, more=True)
+
+    assert ["hdlc: segment 1 is missing at byte", "telegram"] == [
+        reason.rstrip(" 0123456789") for reason in reasons(read(abandoned, encoder.hdlc(CLEAR, llc=llc)))
+    ]
