@@ -104,7 +104,8 @@ class Assembly:
         if frame.number is not None and frame.number != due % SEGMENT_NUMBERS:
             reason = f"segment {frame.number} where {due % SEGMENT_NUMBERS} is due"
             raise ReassemblyError(reason, offset=0, layer=frame.link)
-        if due and frame.number is None and gap >= SHORTEST_SEGMENT:
+        # The length of a ciphered APDU tells of any loss but that of an end and a beginning of the same size.
+        if due and frame.number is None and gap >= (self._announced() or SHORTEST_SEGMENT):
             raise ReassemblyError(f"a segment may be among {gap} bytes of noise", offset=0, layer=frame.link)
         if not (due or frame.first or frame.likely or gbt.is_block(frame.data)):
             raise ReassemblyError("the beginning is missing", offset=0, layer=frame.link)

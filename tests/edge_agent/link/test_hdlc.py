@@ -151,3 +151,13 @@ def test_a_clear_beginning_abandons_a_clear_telegram_with_or_without_llc(llc: by
     assert ["hdlc: segment 1 is missing at byte", "telegram"] == [
         reason.rstrip(" 0123456789") for reason in reasons(read(abandoned, encoder.hdlc(CLEAR, llc=llc)))
     ]
+
+
+def test_noise_between_the_segments_of_a_ciphered_apdu_is_judged_by_what_they_hold() -> None:
+    """Its length tells afterwards that none is missing, unless the noise may hide an end and the next beginning."""
+    frames, next_frames = (encoder.hdlc_segments(encoder.sealed(bytes(60), counter=number), 30) for number in (1, 2))
+
+    assert ["telegram"] * 2 == reasons(read((b"\0" * 75).join(frames), *next_frames))
+    assert ["hdlc: a segment may be among 76 bytes of noise at byte 42"] == reasons(
+        read(frames[0], b"\0" * 76, *next_frames[1:])
+    )
