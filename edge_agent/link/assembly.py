@@ -114,11 +114,13 @@ class Assembly:
             return None
         data = b"".join(self._segments)
         self._segments.clear()
-        header = apdu.ENVELOPE.match(data) if due else None
-        if header and apdu.sealed_end(header) != len(data):
-            reason = f"the segments hold {len(data)} bytes, the APDU in them has {apdu.sealed_end(header)}"
-            raise ReassemblyError(reason, offset=0, layer=frame.link)
-        return self._transfer.add(data) if gbt.is_block(data) else data
+        whole = self._transfer.add(data) if gbt.is_block(data) else data
+        header = apdu.ENVELOPE.match(whole) if whole and (due or self._transfer) else None
+        if header and apdu.sealed_end(header) != header.endpos:
+            parts, layer = ("blocks", "gbt") if self._transfer else ("segments", frame.link)
+            reason = f"the {parts} hold {header.endpos} bytes, the APDU in them has {apdu.sealed_end(header)}"
+            raise ReassemblyError(reason, offset=0, layer=layer)
+        return whole
 
     def _complete(self, whole: bytes) -> list[Telegram | Refused]:
         link, captured = self._link, bytes(self._captured)

@@ -21,13 +21,21 @@ MAX_OF_A_SIZE = 8  # tried one after the other
 
 
 class Framing:
-    """One kind of capture. ``fields`` are the spans of information and FCS of each frame, ``parts`` what is picked."""
+    """One kind of capture.
+
+    ``fields``: the spans of information and FCS of each frame; ``parts``: what is picked; ``fixed``: what of the first
+    part is the same in all of the kind.
+    """
 
     __slots__ = ("_constants", "_expected", "_fields", "_parts")
 
-    def __init__(self, captured: bytes, fields: list[tuple[int, int]], parts: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, captured: bytes, fields: list[tuple[int, int]], parts: list[tuple[int, int]], fixed: tuple[int, int]
+    ) -> None:
         size = len(captured)
-        free = sorted({*parts, *((end - 2, end) for _, end in fields)})  # the two octets of the FCS are not picked
+        begin, end = parts[0][0], fields[0][1]
+        others = ((start, end) for (start, _), (_, end) in zip(parts[1:], fields[1:], strict=True))
+        free = ((begin, fixed[0]), (fixed[1], end), *others)  # with the two octets of each FCS
         self._constants = _picture(size, pairwise(chain((0,), chain.from_iterable(free), (size,))), every_other=True)
         self._expected = self._constants.unpack(captured)
         self._fields = _picture(size, fields)

@@ -75,9 +75,18 @@ def _hdlc(captured: bytes) -> bytes | None:
             return None
         starts = [start + head for start, head in zip(starts, heads, strict=True)]
         fields, more = [field[head:] for field, head in zip(fields, heads, strict=True)], BLOCKS
+        if len(fields[0]) < apdu.LONGEST_ENVELOPE_HEADER or _complete(b"".join(fields)) is False:
+            return None
     picked = [(start, end - 2) for start, (_, end) in zip(starts, spans, strict=True)]
-    FRAMINGS.keep(captured, Framing(captured, spans, picked), more)
+    begin, end = _telling_length(fields[0])
+    FRAMINGS.keep(captured, Framing(captured, spans, picked, (starts[0] + begin, starts[0] + end)), more)
     return b"".join(fields) if more == BLOCKS else _joined(fields, more)
+
+
+def _telling_length(field: bytes) -> tuple[int, int]:
+    """The octets that say how long the APDU is; in a clear one the tag, which says that nothing does."""
+    header = apdu.ENVELOPE.match(field)
+    return (apdu.opening(field, 0), header.end() - 1) if header else (0, 1)
 
 
 def _cut(captured: bytes) -> tuple[list[tuple[int, int]], int] | None:

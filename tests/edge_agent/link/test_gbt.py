@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.link.delimiter import Delimiter
+from edge_agent.link.errors import MeterDataError
 from edge_agent.link.telegram import Refused, Telegram, reread
 from tests.edge_agent.link import encoder
 
@@ -109,3 +111,17 @@ def test_a_bare_block_beyond_any_telegram_is_not_waited_for() -> None:
     done = Delimiter("apdu").feed(bomb + b"".join(encoder.blocks(APDU, 60)))
 
     assert [APDU] == [one.apdu for one in done if isinstance(one, Telegram)]
+
+
+def test_blocks_of_two_transfers_that_do_not_make_the_apdu_they_announce_are_refused() -> None:
+    """The first transfer is abandoned behind its first block, and the first block of the next one is lost."""
+    longer = encoder.sealed(bytes(range(230)), counter=8)
+    first, others = encoder.hdlc_blocks(APDU, 60)[0], encoder.hdlc_blocks(longer, 60)[1:]
+    captured = first + b"".join(others)
+
+    reason = "gbt: the blocks hold 247 bytes, the APDU in them has 217 at byte"
+    assert [reason] == [one.rstrip(" 0123456789") for one in reasons(read(captured))]
+    for _ in range(2):
+        reread(b"".join(encoder.hdlc_blocks(longer, 60)), "hdlc")
+        with pytest.raises(MeterDataError, match=reason):
+            reread(captured, "hdlc")
