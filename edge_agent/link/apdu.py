@@ -26,6 +26,7 @@ SEALED: Final[bytes] = (
 )
 ENVELOPE = re.compile(rb"[\xdb\xdc]" + SEALED, re.DOTALL)
 LONGEST_ENVELOPE_HEADER = 16
+OPENING = 10  # tag and usual title, the same in all telegrams of a meter
 # Long invoke id, date-time absent or present, its tag written or not, then the body's array, structure or string.
 PUSH = re.compile(rb"\x0f.{4}\x09?(?:\x00|\x0c.{12})[\x01\x02\x09\x0a]", re.DOTALL)
 LONGEST_PUSH_HEADER = 20

@@ -10,6 +10,7 @@ Nothing here looks at a clock: the port says when the line has fallen silent.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from edge_agent.link import apdu, gbt, hdlc, mbus, p1, wrapper
 from edge_agent.link.assembly import Assembly
@@ -17,6 +18,7 @@ from edge_agent.link.errors import LinkError
 from edge_agent.link.frame import Cutter, Frame, More, Refused, Telegram
 
 SOUND: dict[int, Cutter] = {mbus.START: mbus.cut, hdlc.FLAG: hdlc.cut, ord("/"): p1.cut}  # forms that check themselves
+LONGEST_BETWEEN = 2  # a line end; an LLC header has 3, a frame's trailer with the next one's header 10 octets and more
 PLAIN_APDUS = (*apdu.TAGS, 0xE6)
 
 
@@ -33,6 +35,23 @@ def _likely_wrapper(buffer: bytearray, start: int) -> Frame | More | None:
     return More(due) if len(buffer) < due else None
 
 
+def _amid_noise(cut: Cutter, opening: int, buffer: bytearray, start: int) -> Frame | More | None:
+    """A ciphered APDU that may be the inside of a frame whose checks have failed: that one's trailer would follow it.
+
+    So either the same meter's next telegram follows, known by its ``opening``, or silence.
+    """
+    verdict = cut(buffer, start)
+    due, frame = (verdict.need, verdict.otherwise) if isinstance(verdict, More) else (0, verdict)
+    if frame is None or frame.error or not apdu.title_of(frame.data):
+        return More(due) if len(buffer) < due else None
+    due = frame.end + LONGEST_BETWEEN + opening
+    if buffer[start : start + opening] in buffer[frame.end : due]:
+        return frame
+    if len(buffer) >= due:
+        return None
+    return More(due, None if buffer[frame.end :].strip(b"\r\n") else frame)
+
+
 STARTS: dict[str, dict[int, Cutter]] = {
     "mbus": {mbus.START: mbus.cut},
     "hdlc": {hdlc.FLAG: hdlc.cut},
@@ -45,9 +64,15 @@ STARTS: dict[str, dict[int, Cutter]] = {
         apdu.NOTIFICATION: apdu.cut_push,
     },
 }
-STARTS["auto"] = {**SOUND, p1.SLASH_WITH_PARITY: p1.cut_with_parity}
+STARTS["auto"] = {
+    **SOUND,
+    p1.SLASH_WITH_PARITY: p1.cut_with_parity,
+    0x00: partial(_amid_noise, wrapper.cut, wrapper.OPENING),
+    apdu.GENERAL_GLO: partial(_amid_noise, apdu.cut_envelope, apdu.OPENING),
+}
 # These carry no checksum. Amid noise they may be the inside of a frame whose checks have failed, so on a line of
-# unknown link they count right after silence or a telegram only; clear ones, without even a length, on any line.
+# unknown link they count right after silence or a telegram only, unless what follows confirms a ciphered one; clear
+# ones, without even a length, on any line.
 STARTS_AFTER_SILENCE: dict[str, dict[int, Cutter]] = {
     "apdu": dict.fromkeys(PLAIN_APDUS, apdu.cut_any),
     "auto": {

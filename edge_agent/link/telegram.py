@@ -16,7 +16,6 @@ from edge_agent.link.frame import MAX_TELEGRAM, Refused, Telegram
 from edge_agent.link.remembered import Framing, Framings
 
 LLC = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
-TITLED, WPORTS = 10, wrapper.OPENING  # as much of a telegram is the same in all of a meter
 BLOCKS = -1  # instead of segmentation bits: the parts are the blocks of a general block transfer
 FRAMINGS = Framings()
 NEW_TUPLE = tuple.__new__  # half of what a named tuple's own constructor costs
@@ -182,15 +181,16 @@ def _envelope(captured: bytes) -> bytes | None:
     """A ciphered APDU that is as long as it says, and in which none of the same meter begins."""
     header = apdu.ENVELOPE.match(captured)
     fits = header and apdu.sealed_end(header) == len(captured)
-    return captured if fits and captured.find(captured[:TITLED], TITLED) < 0 else None
+    return captured if fits and captured.find(captured[: apdu.OPENING], apdu.OPENING) < 0 else None
 
 
 def _wrapped(captured: bytes) -> bytes | None:
     """The ciphered APDU of a wrapper that is as long as both say, and in which none of the same meter begins."""
     header = wrapper.HEADER.match(captured)
     fits = header and int.from_bytes(header[1], "big") == len(captured) - wrapper.HEADER_LENGTH
+    alone = captured.find(captured[: wrapper.OPENING], wrapper.OPENING) < 0
     whole = captured[wrapper.HEADER_LENGTH :]
-    return whole if fits and _complete(whole) and captured.find(captured[:WPORTS], WPORTS) < 0 else None
+    return whole if fits and alone and _complete(whole) else None
 
 
 SHORT_WAYS: dict[tuple[str, bytes], tuple[str, Callable[[bytes], bytes | None]]] = {

@@ -64,15 +64,27 @@ def test_on_a_line_of_bare_apdus_the_decoder_gets_whatever_has_an_apdu_tag() -> 
         assert [data] == [one.captured for one in read(data, "apdu")]
 
 
-@pytest.mark.parametrize("data", [SEALED, CLEAR, encoder.wrapper(SEALED)], ids=["ciphered", "clear", "wrapper"])
-def test_on_a_line_of_unknown_link_what_has_no_checksum_must_follow_silence(data: bytes) -> None:
+@pytest.mark.parametrize("data", [CLEAR, encoder.wrapper(CLEAR)], ids=["bare", "wrapper"])
+def test_on_a_line_of_unknown_link_what_is_clear_and_has_no_checksum_must_follow_silence(data: bytes) -> None:
     delimiter = Delimiter()
 
     assert [] == delimiter.feed(b"\xff" + data) + delimiter.idle()
     assert [data] == [one.captured for one in delimiter.feed(data) + delimiter.idle()]
 
 
-@pytest.mark.parametrize("data", [SEALED, CLEAR], ids=["ciphered", "clear"])
+@pytest.mark.parametrize("data", [SEALED, encoder.wrapper(SEALED)], ids=["bare", "wrapper"])
+def test_amid_noise_what_is_ciphered_is_confirmed_by_the_next_or_by_silence_and_by_nothing_else(data: bytes) -> None:
+    """What would follow the inside of another frame: a checksum and a stop byte, an LLC header, a closing flag."""
+    for end in (b"", b"\r\n"):
+        assert [data] == [one.captured for one in read(b"\xff" + data + end, "auto")]
+    for trailer in (b"\x37\x16", b"\xe6\xe7\x00" + data, b"\x01\x02\x7e"):
+        assert [] == read(b"\xff" + data + trailer + b"\xff", "auto")
+    delimiter = Delimiter()
+    assert [] == delimiter.feed(b"\xff" + data)
+    assert [data] == [one.captured for one in delimiter.feed(b"\r\n" + data[:10])]
+
+
+@pytest.mark.parametrize("data", [SEALED + b"\x37\x16", CLEAR], ids=["ciphered", "clear"])
 def test_what_follows_a_broken_frame_may_be_its_inside(data: bytes) -> None:
     broken = bytearray(encoder.mbus(0x10, SEALED))
     broken[-2] ^= 1

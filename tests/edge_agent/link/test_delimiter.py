@@ -17,6 +17,7 @@ from tests.edge_agent.link import encoder
 from tests.vectors.loader import Vector, load_vectors
 
 Line = tuple[str, list[tuple[list[bytes], bytes]]]  # a link, and its telegrams as frames and APDU
+LONGEST_IDENT = 66  # so far behind a telegram's end may lie what shows that the next has begun inside it
 FALSE_STARTS = (
     b"\x68",
     b"\x68\xff\xff\x68",
@@ -44,6 +45,7 @@ SHAPES: dict[str, Callable[[bytes, int], tuple[list[bytes], bytes]]] = {
     "mbus segments": lambda apdu, size: (encoder.mbus_segments(apdu, size), apdu),
     "p1 text": _p1,
     "wpdu frame": lambda apdu, _: ([encoder.wrapper(apdu)], apdu),
+    "apdu frame": lambda apdu, _: ([apdu], apdu),
 }
 
 
@@ -150,6 +152,44 @@ def test_lost_octets_are_not_filled_from_the_next_telegram(
     assert "cut short: the next telegram begins inside this one" == refused[0].error.reason
 
 
+@pytest.mark.parametrize("form", [bytes, encoder.wrapper], ids=["bare", "wrapper"])
+@given(
+    st.lists(apdus, min_size=1, max_size=4),
+    st.binary(max_size=40).map(lambda noise: b"\xff" + noise.translate(None, b"h~/\xaf")),  # no frame begins in it
+    st.integers(1, 60),
+    st.sampled_from((b"", b"\r\n", b"\x55")),
+    st.lists(st.integers(0, 10_000), max_size=40),
+)
+@example([encoder.sealed(b"x")], b"\xff\xdb\x08", 20, b"", [])
+def test_whoever_joins_amid_noise_finds_the_ciphered_telegrams_of_a_line_without_checksums(
+    form: Callable[[bytes], bytes], sent: list[bytes], noise: bytes, joined: int, between: bytes, cuts: list[int]
+) -> None:
+    telegrams = [form(apdu) for apdu in sent]
+    stream = noise + between.join([telegrams[0][-joined:][1:], *telegrams])
+
+    done, _ = read(stream, "auto", cuts)
+
+    came = [one.captured for one in done]
+    assert telegrams == came[len(came) - len(telegrams) :]
+    assert set(telegrams) == set(came)
+
+
+@given(lines(tuple(SHAPES)[:5]), st.integers(0, 600), st.lists(st.tuples(st.integers(0, 600), st.integers(1, 255))))
+def test_the_inside_of_frames_that_cannot_be_read_is_never_a_telegram(
+    line: Line, joined: int, damage: list[tuple[int, int]]
+) -> None:
+    link, sent = line
+    whole = b"".join(b"".join(frames) for frames, _ in sent)
+    damaged = bytearray(whole[joined % len(whole) :])
+    for at, change in damage:
+        damaged[at % len(damaged)] ^= change
+
+    done, _ = read(b"\xff" + damaged + whole, "auto")
+
+    assert {link} >= {one.link for one in done if isinstance(one, Telegram)}
+    assert [apdu for _, apdu in sent] == [one.apdu for one in done if isinstance(one, Telegram)][-len(sent) :]
+
+
 @pytest.mark.parametrize("start", FALSE_STARTS, ids=bytes.hex)
 @given(lines(("hdlc frame", "hdlc blocks", "mbus segments", "p1 text")), st.booleans())
 @settings(max_examples=20)
@@ -183,7 +223,7 @@ def test_anything_goes_in_and_only_telegrams_and_the_error_family_come_out(link:
     done = []
     for piece in pieces:
         done += delimiter.feed(piece)
-        assert len(delimiter._buffer) <= MAX_TELEGRAM + 10
+        assert len(delimiter._buffer) <= MAX_TELEGRAM + LONGEST_IDENT
     done += delimiter.idle()
 
     for one in done:
