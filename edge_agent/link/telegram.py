@@ -51,7 +51,7 @@ def _careful(captured: bytes, link: str) -> Telegram:
 
 def nothing_in(data: bytes, link: str) -> LinkError:
     """The refusal of bytes in which no telegram begins anywhere."""
-    hint = "; all are below 80: is the line read with seven data bits?" if data.isascii() else ""
+    hint = "; all are below 80: is it text, or a line read with seven data bits?" if data.isascii() else ""
     return LinkError(f"no telegram begins in {len(data)} bytes{hint}", offset=0, layer=link)
 
 

@@ -6,8 +6,9 @@ import re
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, cast
 
 from edge_agent.link.delimiter import Delimiter
 from edge_agent.link.frame import Refused, Telegram
@@ -66,7 +67,7 @@ def title_option(text: str | None) -> bytes:
 def _chunks(source: Path, hex_text: bool) -> Iterator[bytes]:
     try:
         if source == STDIN:
-            yield from _read(sys.stdin.buffer, hex_text)
+            yield from _read(cast(BufferedReader, sys.stdin.buffer), hex_text)
         else:
             with source.open("rb") as file:
                 yield from _read(file, hex_text)
@@ -76,9 +77,9 @@ def _chunks(source: Path, hex_text: bool) -> Iterator[bytes]:
         raise WrongUseError(f"{source}: no hex text") from error
 
 
-def _read(file: BinaryIO, hex_text: bool) -> Iterator[bytes]:
+def _read(file: BufferedReader, hex_text: bool) -> Iterator[bytes]:
     if hex_text:
         yield bytes.fromhex(_HEX_DECORATION.sub("", file.read().decode("ascii")))
     else:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read1(CHUNK):  # what is there: a line that is read live does not wait for more
             yield chunk

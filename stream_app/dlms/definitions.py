@@ -19,7 +19,6 @@ from stream_app.dlms.clock import Zone
 from stream_app.dlms.errors import ProfileError
 from stream_app.dlms.layout import Register
 from stream_app.dlms.obis import NO_CODE, Obis, parse
-from stream_app.dlms.units import COSEM, P1_UNITS
 
 ROLES: Final = frozenset({
     "register", "id", "clock", "text", "time", "date", "ignore", "scaler_unit", "identification", "device_type",
@@ -29,7 +28,6 @@ NAMED_ROLES: Final = frozenset({
     "register", "id", "scaler_unit", "identification", "device_type", "capture_time",
 })  # fmt: skip
 MAX_REGISTERS: Final = 1024  # remembered per profile; a push has some dozens
-UNITS: Final = {"", *COSEM.values(), *P1_UNITS}
 SCALERS: Final = range(-128, 128)  # an integer of one octet on the wire; a value is written out with all its zeros
 FILES: Final = ("push_lists.json", "scale_profiles.json")
 
@@ -248,8 +246,8 @@ def _scale(where: str, raw: Any, problems: list[str]) -> Scale:
         problems.append(f"{where}: {brief(raw)} is no object with scale and unit")
         return UNKNOWN
     factor, unit = raw.get("scale"), raw.get("unit") or ""
-    if not isinstance(unit, str) or unit not in UNITS:
-        problems.append(f"{where}: unit {brief(unit)} is not known; kilo and milli belong into the scale")
+    if not isinstance(unit, str) or not unit.isprintable():
+        problems.append(f"{where}: unit {brief(unit)} is no text")
         unit = ""
     scale = None if factor is None else _power_of_ten(factor)
     if scale is None and factor is not None:

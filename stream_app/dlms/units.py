@@ -14,6 +14,7 @@ COSEM: Final = {
 
 P1_UNITS: Final = ("W", "Wh", "var", "varh", "VA", "VAh", "V", "A", "Hz", "m3", "GJ", "MJ", "J", "min", "s", "1")
 P1: Final = {unit.lower(): unit for unit in P1_UNITS}
+KNOWN: Final = frozenset({"", *COSEM.values(), *P1_UNITS})
 PREFIXES: Final = {"k": 3, "m": -3}  # in front of one of the above: kWh, mA
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
+from stream_app.dlms import units
 from stream_app.dlms.definitions import Definitions
 from stream_app.registry.lines import Findings, Parser, Problem, Table, read_table, read_text
 from stream_app.registry.model import Action, Condition, Member, Meter, Point, Site, ValidationRule
@@ -228,4 +229,13 @@ def _read_definitions(path: Path, found: Findings) -> dict[str, Any]:
             Definitions(*((one, {}) if path.name == "push_lists.json" else ({}, one)))
         except ValueError as error:
             found.problems += [Problem(path.name, line, text) for text in str(error).split("\n")]
+        else:
+            foreign = _units(entry) - units.KNOWN
+            found.problems += [Problem(path.name, line, f"{name!r}: unit {unit!r} is not known") for unit in foreign]
     return entries
+
+
+def _units(entry: Mapping[str, Any]) -> set[str]:
+    """The units in a list or profile. One that decodes with any name would count as nothing, or as another."""
+    parts = entry.get("items") or entry.get("rules", {}).values()
+    return {part.get("unit") or "" for part in parts}

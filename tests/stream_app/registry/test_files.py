@@ -132,6 +132,11 @@ def test_a_byte_order_mark_quotes_and_blank_lines_are_no_problem(write: Write) -
             id="push-list-role",
         ),
         pytest.param(
+            {"push": '{\n "own-2": {"items": [{"role": "register", "obis": "1.8.0", "unit": "kWh"}]}\n}'},
+            "push_lists.json:2: 'own-2': unit 'kWh' is not known",
+            id="push-list-in-kilo",
+        ),
+        pytest.param(
             {"push": '{\n "own-2": {"items": [{"role": []}]}\n}'},
             "push_lists.json:2: push list 'own-2', item 1: role [] is none of",
             id="push-list-role-that-is-a-list",
