@@ -10,7 +10,7 @@ from typing import Final
 
 from stream_app.energy.bracket import Bracket, Mark
 from stream_app.energy.quality import METHODS
-from stream_app.energy.validation import Suspects
+from stream_app.energy.rollover import Suspects
 
 SETTLED: Final = 1
 LEFT_AUTHENTICATED: Final = 2

@@ -12,8 +12,8 @@ from typing import Final
 from stream_app.energy.bracket import Bracket, Mark, between, exactly, lost
 from stream_app.energy.meter_rules import BACKFILL_MS, Known, MeterRules, RegisterRules
 from stream_app.energy.packing import pack_history, unpack_history
+from stream_app.energy.rollover import REGISTER_END, believable, suspect, turn, within
 from stream_app.energy.settling import MAX_GAPS, History
-from stream_app.energy.validation import REGISTER_END, believable, suspect, turn, within
 from stream_app.records import Severity
 
 Finding = tuple[str, Severity, str]

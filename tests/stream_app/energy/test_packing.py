@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stream_app.energy.bracket import Bracket, Mark, between, exactly, lost, settled_at
 from stream_app.energy.packing import decode, encode, pack_history, unpack_history
-from stream_app.energy.validation import Suspects
+from stream_app.energy.rollover import Suspects
 
 MARKS = st.builds(Mark, st.integers(0, 2**42), st.integers(-(2**33), 2**40), st.booleans())
 
