@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,23 @@ def table() -> Table:
     return Table([Column("n", "whole")], ([n * 2_654_435_761 % 2**32] for n in range(ROWS)))
 
 
-@pytest.fixture
+@contextmanager
 def little_room() -> Iterator[None]:
-    """No file may become larger than a page: as a full disk, but for the reason that is given."""
+    """No file may become larger than a page, that of the test's own output included: as a full disk, but for the reason
+    that is given."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("form", Format)
-@pytest.mark.usefixtures("little_room")
 def test_a_file_that_has_no_room_is_named_and_nothing_of_it_is_left(tmp_path: Path, form: Format) -> None:
     path = tmp_path / f"long.{form.value}"
     path.write_text("of yesterday")
-    with pytest.raises(OSError, match="File too large") as refused:
+    with pytest.raises(OSError, match="File too large") as refused, little_room():
         write(table(), path, form)
 
     assert str(path) == refused.value.filename
