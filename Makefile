@@ -8,7 +8,7 @@ READY := .venv/ready
 COMPILED := .venv/compiled
 RUN := PYTHONSAFEPATH=1 PYTHONPATH='$(CURDIR)/$(COMPILED):$(CURDIR)' $(BIN)/python
 
-.PHONY: help demo test test-kafka test-rest check quick kafka bench bench-decode fuzz chaos oracle-year lock
+.PHONY: help demo test test-line test-rest check quick kafka bench bench-decode fuzz chaos oracle-year lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -28,13 +28,15 @@ $(COMPILED)/ready: $(READY) deploy/compile.py $(shell find edge_agent stream_app
 demo: $(READY) ## the whole line on an embedded broker; FOR=60 ends by itself, KAFKA=host:port takes a real broker
 	$(BIN)/python -m tests.demo $(if $(FOR),--for $(FOR)) $(if $(KAFKA),--kafka $(KAFKA))
 
-test: check test-kafka test-rest ## everything, the real Kafka included, on the code as it ships; -j2 takes two cores
+test: check test-line test-rest ## everything, the real Kafka included, on the code as it ships; -j2 takes two cores
 
-test-kafka: $(COMPILED)/ready
-	$(RUN) -m pytest -o pythonpath= -m kafka
+# Two halves of like length, a core for each.
+test-line: $(COMPILED)/ready
+	$(RUN) -m pytest -o pythonpath= -m kafka tests/integration
 
 test-rest: $(COMPILED)/ready
 	$(RUN) -m pytest -o pythonpath= -m 'not kafka'
+	$(RUN) -m pytest -o pythonpath= -m kafka --ignore=tests/integration
 	$(BIN)/pytest -m interpreted
 
 quick: $(READY) ## the tests that need no Kafka and no patience

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.link.delimiter import STARTS, Delimiter
@@ -165,9 +165,10 @@ def test_whoever_joins_amid_noise_finds_the_ciphered_telegrams_of_a_line_without
     form: Callable[[bytes], bytes], sent: list[bytes], noise: bytes, joined: int, between: bytes, cuts: list[int]
 ) -> None:
     telegrams = [form(apdu) for apdu in sent]
-    stream = noise + between.join([telegrams[0][-joined:][1:], *telegrams])
+    tail = telegrams[0][-joined:][1:]
+    assume(not set(tail) & set(b"h~/\xaf"))
 
-    done, _ = read(stream, "auto", cuts)
+    done, _ = read(noise + between.join([tail, *telegrams]), "auto", cuts)
 
     came = [one.captured for one in done]
     assert telegrams == came[len(came) - len(telegrams) :]
