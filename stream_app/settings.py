@@ -227,9 +227,8 @@ def show_settings(settings: Settings) -> str:
     lines = []
     for name, section in settings.model_dump(mode="json").items():
         lines += ["", f"[{name}]" if section is not None else f"# [{name}]"]
-        lines += [
-            f"# {key} =" if value is None else f"{key} = {json.dumps(value)}" for key, value in (section or {}).items()
-        ]
+        for key, value in (section or {}).items():
+            lines.append(f"# {key} =" if value is None else f"{key} = {json.dumps(value, ensure_ascii=False)}")
     return "\n".join(lines[1:]) + "\n"
 
 

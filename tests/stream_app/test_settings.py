@@ -112,7 +112,7 @@ def test_what_is_shown_can_be_loaded_again_and_holds_no_secret(tmp_path: Path) -
     text = f"""
 [kafka]
 security = "SASL_PLAINTEXT"
-username = "me"
+username = "me 🔌"
 password_file = "{tmp_path}/password"
 [simulated_clock]
 origin = 2026-03-29T00:00:00Z

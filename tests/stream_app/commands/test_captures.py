@@ -12,16 +12,20 @@ from tests.edge_agent.link import encoder
 
 def test_a_line_that_is_read_live_tells_each_telegram_when_it_is_whole(tmp_path: Path) -> None:
     line, told = tmp_path / "line", Event()
+    waited: list[bool] = []
     os.mkfifo(line)
 
     def meter() -> None:
         with line.open("wb", buffering=0) as cable:
             cable.write(encoder.hdlc(b"\x0f\0\0\0\1\0\2\0", llc=encoder.LLC) * 2)
-            told.wait(20)
+            waited.append(told.wait(20))
 
-    Thread(target=meter, daemon=True).start()
+    speaker = Thread(target=meter, daemon=True)
+    speaker.start()
     found = telegrams(line, Delimiter("hdlc"), hex_text=False)
     first = next(found)
     told.set()
+    speaker.join()
 
     assert isinstance(first, Telegram)
+    assert [True] == waited
